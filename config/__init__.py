@@ -1,0 +1,1 @@
+"""Settings and logging: the floor that everything else may stand on."""
