@@ -1,0 +1,356 @@
+"""Accounts, their characters, and their sign-ins, in MongoDB.
+
+| collection | document | indexes |
+| --- | --- | --- |
+| `accounts` | `{_id, role, created_at, username?, …_lower?, password?, banned_until?}` | a |
+| `characters` | `{_id, account_id, slot, name, created_at}` | b |
+| `families` | `{_id, account_id, current, revoked, created_at, expires_at}` | c |
+
+a: `username_lower`, unique and sparse, since guests have none. b: `account_id` and `slot`,
+unique: the cap and the order in one. c: `expires_at`, which deletes; `account_id`.
+
+A character is a player: its id is the player's id. A family is one sign-in: the chain of
+refresh tokens that descend from it, of which only the newest is good. `banned_until` is
+in milliseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+from pymongo.errors import DuplicateKeyError
+
+from config.settings import Settings, SettingsError
+from game import names
+from game.errors import Banned, Conflict, NotFound, Unauthenticated, ValidationFailed
+from state.documents import Document, DocumentStore
+from state.ids import new_id, new_secret
+from state.passwords import Passwords
+
+PLAYER, ADMIN = "player", "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who signs in; guests have no user name. `banned_until` is in milliseconds."""
+
+    id: str
+    username: str | None
+    role: str
+    banned_until: int
+
+    def refuse_banned(self, now: int) -> None:
+        """Let accounts pass that are not banned.
+
+        Raises:
+            Banned: the account is, at this moment.
+        """
+        if self.banned_until > now:
+            raise Banned(retry_after=(self.banned_until - now) / 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """Who plays."""
+
+    id: str
+    account_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A family and the one refresh token of it that is good."""
+
+    family: str
+    account: Account
+    refresh_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A refresh token was used again: its family is revoked."""
+
+    family: str
+
+
+class Accounts:
+    """Who may sign in, and as whom they play.
+
+    Args:
+        documents: where everything is kept.
+        settings: the whole tree.
+        now: milliseconds since the epoch, the same on every node.
+
+    All methods raise DependencyUnavailable when MongoDB does not answer.
+    """
+
+    def __init__(
+        self, documents: DocumentStore, settings: Settings, now: Callable[[], int]
+    ) -> None:
+        self._documents = documents
+        self._slots = settings.auth.characters_per_account
+        self._refresh_life = timedelta(seconds=settings.auth.refresh_seconds)
+        self._now = now
+        self._passwords = Passwords()
+
+    async def prepare(self) -> None:
+        """Make the indexes, at start; on several nodes at once does no harm."""
+        indexes: tuple[tuple[str, list[tuple[str, int]], Document], ...] = (
+            ("accounts", [("username_lower", 1)], {"unique": True, "sparse": True}),
+            ("characters", [("account_id", 1), ("slot", 1)], {"unique": True}),
+            ("families", [("expires_at", 1)], {"expireAfterSeconds": 0}),
+            ("families", [("account_id", 1)], {}),
+        )
+        for collection, keys, options in indexes:
+            await self._documents.call(collection, "create_index", keys, **options)
+
+    # Accounts
+
+    async def create_guest(self, name: str | None) -> tuple[Account, Character]:
+        """A new account without a password, and its character."""
+        account = await self._insert({"role": PLAYER})
+        return account, await self._first(account, name)
+
+    async def register(self, username: str, password: str) -> tuple[Account, Character]:
+        """A new account, and its character of the same name.
+
+        Raises:
+            Conflict: the name is taken, in whatever case.
+        """
+        account = await self._insert_named(username, password, PLAYER)
+        return account, await self._first(account)
+
+    async def verify_login(self, username: str, password: str) -> Account:
+        """The account of that name, if the password is its.
+
+        Raises:
+            Unauthenticated: no such name, or another password; which, is not told.
+        """
+        query = {"username_lower": username.lower()}
+        found = await self._documents.call("accounts", "find_one", query)
+        stored = found["password"] if found else None
+        if not await self._passwords.verify(stored, password):
+            raise Unauthenticated("The user name or the password is wrong.")
+        if stored and self._passwords.outdated(stored):
+            await self._replace_password(found, password)
+        return _account(found)
+
+    async def account(self, account_id: str) -> Account:
+        """One account.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return _account(await self._one("accounts", {"_id": account_id}))
+
+    async def ensure_admin(self, username: str, password: str) -> list[str]:
+        """Make the administrator of the settings, or give him his new password.
+
+        Returns:
+            the sign-ins that a new password ended; their access tokens are still good.
+
+        Raises:
+            SettingsError: the name or the password is none, or a player has the name.
+        """
+        _check_admin(username, password)
+        try:
+            await self._insert_named(username, password, ADMIN)
+        except Conflict:  # made at an earlier start, or by another node just now
+            found = await self._one("accounts", {"username_lower": username.lower()})
+        else:
+            return []
+        if found["role"] != ADMIN:  # promoted, whoever holds its tokens would be promoted too
+            raise SettingsError("SHOWDOWN_ADMIN__USERNAME: a player has that name; take another")
+        if await self._passwords.verify(found["password"], password):
+            return []
+        await self._replace_password(found, password)
+        return await self._revoke_all(found["_id"])
+
+    # Characters
+
+    async def first_character(self, account: Account) -> Character:
+        """The account's first character; made anew if a crash cut its creation short."""
+        found = await self.characters(account.id)
+        return found[0] if found else await self._first(account)
+
+    async def characters(self, account_id: str) -> list[Character]:
+        """All of an account, the oldest first."""
+        query = {"account_id": account_id}
+        found = await self._documents.find(
+            "characters", query, sort=[("slot", 1)], limit=self._slots
+        )
+        return [_character(document) for document in found]
+
+    async def add_character(self, account_id: str, name: str) -> Character:
+        """One more character.
+
+        Raises:
+            Conflict: the account has as many as it may have.
+        """
+        for slot in range(self._slots):
+            character = await self._insert_character(account_id, slot, name)
+            if character:
+                return character
+        raise Conflict(f"An account has at most {self._slots} characters.")
+
+    async def character_of(self, account_id: str, character_id: str | None) -> Character:
+        """The character to play as: the one named if it is the account's, or its first.
+
+        Raises:
+            NotFound: it is not the account's, or nobody's.
+        """
+        which = {"slot": 0} if character_id is None else {"_id": character_id}
+        return _character(await self._one("characters", {"account_id": account_id, **which}))
+
+    async def player(self, player_id: str) -> Character:
+        """Anybody's character, by its id.
+
+        Raises:
+            NotFound: there is no such player.
+        """
+        return _character(await self._one("characters", {"_id": player_id}))
+
+    # Sign-ins
+
+    async def sign_in(self, account: Account) -> SignIn:
+        """Begin a family."""
+        family, secret = new_id(), new_secret()
+        document = {
+            "_id": family,
+            "account_id": account.id,
+            "current": _digest(secret),
+            "revoked": False,
+            "created_at": self._date(),
+            "expires_at": self._date() + self._refresh_life,
+        }
+        await self._documents.call("families", "insert_one", document)
+        return SignIn(family, account, f"{family}.{secret}")
+
+    async def rotate(self, refresh_token: str) -> SignIn | Spent:
+        """Spend a refresh token for a new one.
+
+        Of parallel uses one wins; a second use, parallel or later, revokes the family,
+        the winner's new token included.
+
+        Raises:
+            Unauthenticated: no such sign-in, or past its time.
+            Banned: the account is; the token stays good for after the ban.
+        """
+        family, _, secret = refresh_token.partition(".")
+        found = await self._documents.call("families", "find_one", {"_id": family})
+        if found is None or found["expires_at"] <= self._date():
+            raise Unauthenticated("The sign-in is past its time; sign in again.")
+        if found["current"] == _digest(secret) and not found["revoked"]:
+            account = await self.account(found["account_id"])
+            account.refuse_banned(self._now())
+            fresh = new_secret()
+            if await self._swap(family, secret, fresh):
+                return SignIn(family, account, f"{family}.{fresh}")
+        await self.revoke(family)
+        return Spent(family)
+
+    async def revoke(self, family: str) -> None:
+        """End a sign-in: its refresh token is good no more."""
+        await self._set("families", {"_id": family}, {"revoked": True})
+
+    # Inside
+
+    async def _insert(self, fields: Document) -> Account:
+        document = {"_id": new_id(), "created_at": self._date(), **fields}
+        await self._documents.call("accounts", "insert_one", document)
+        return _account(document)
+
+    async def _insert_named(self, username: str, password: str, role: str) -> Account:
+        fields = {
+            "username": username,
+            "username_lower": username.lower(),
+            "password": await self._passwords.hash(password),
+            "role": role,
+        }
+        try:
+            return await self._insert(fields)
+        except DuplicateKeyError:
+            raise Conflict("The user name is taken.") from None
+
+    async def _first(self, account: Account, name: str | None = None) -> Character:
+        chosen = name or names.first_name(account.username, account.id)
+        made = await self._insert_character(account.id, 0, chosen)
+        return made or await self.character_of(account.id, None)
+
+    async def _insert_character(self, account_id: str, slot: int, name: str) -> Character | None:
+        document = {
+            "_id": new_id(),
+            "account_id": account_id,
+            "slot": slot,
+            "name": name,
+            "created_at": self._date(),
+        }
+        try:
+            await self._documents.call("characters", "insert_one", document)
+        except DuplicateKeyError:  # the slot is taken
+            return None
+        return _character(document)
+
+    async def _swap(self, family: str, secret: str, fresh: str) -> bool:
+        guard = {"_id": family, "current": _digest(secret), "revoked": False}
+        expires_at = self._date() + self._refresh_life
+        return await self._set(
+            "families", guard, {"current": _digest(fresh), "expires_at": expires_at}
+        )
+
+    async def _replace_password(self, found: Document, password: str) -> None:
+        # Guarded by the old hash: of nodes that start at once, one writes.
+        guard = {"_id": found["_id"], "password": found["password"]}
+        await self._set("accounts", guard, {"password": await self._passwords.hash(password)})
+
+    async def _revoke_all(self, account_id: str) -> list[str]:
+        query = {"account_id": account_id}
+        await self._documents.call("families", "update_many", query, {"$set": {"revoked": True}})
+        families: list[str] = await self._documents.call("families", "distinct", "_id", query)
+        return families
+
+    async def _one(self, collection: str, query: Document) -> Document:
+        found: Document | None = await self._documents.call(collection, "find_one", query)
+        if found is None:
+            raise NotFound
+        return found
+
+    async def _set(self, collection: str, guard: Document, fields: Document) -> bool:
+        done = await self._documents.call(
+            collection, "update_one", guard, {"$set": fields}, hint="_id_"
+        )
+        return bool(done.matched_count)
+
+    def _date(self) -> datetime:
+        return datetime.fromtimestamp(self._now() / 1000, UTC)
+
+
+def _account(document: Document) -> Account:
+    return Account(
+        id=document["_id"],
+        username=document.get("username"),
+        role=document["role"],
+        banned_until=document.get("banned_until", 0),
+    )
+
+
+def _character(document: Document) -> Character:
+    return Character(document["_id"], document["account_id"], document["name"])
+
+
+def _digest(secret: str) -> str:
+    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _check_admin(username: str, password: str) -> None:
+    try:
+        names.username(username)
+        names.password(password)
+    except ValidationFailed as failed:
+        problem = failed.errors[0]
+        variable = f"SHOWDOWN_ADMIN__{problem['field'].upper()}"
+        raise SettingsError(f"{variable}: {problem['message']}") from None

@@ -1,0 +1,126 @@
+"""The way of chat from the streams to the archive, written behind and losing nothing.
+
+A pass takes some rooms under a lease, reads what of them is not archived, writes that, and
+only then notes in Redis how far it came. Each step may be done again, by this node or by
+another: a message is inserted once, a change is written only over an older one, and the
+note goes only forward. A node that dies between two steps leaves rooms whose lease ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
+
+from game.chat import MessageId
+from state import messages
+from state.connect import Script
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from config.settings import Chat as ChatSettings
+    from state.connect import Argument, RedisStore
+    from state.documents import Document, DocumentStore
+
+CLAIM = Script("chat_claim")
+UNSAVED = Script("chat_unsaved")
+SETTLE = Script("chat_settle")
+
+ROOMS = 20  # of a pass: what is read of them is in memory at once
+LEASE_MS = 30_000  # longer than a pass takes, even one that waits for its time-outs
+QUIET_MS = 86_400_000  # a room without news leaves Redis after a day
+DUPLICATE = 11_000  # MongoDB's code
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """What of a room is to be archived: entries with bodies, and entries with changes."""
+
+    room: str
+    last: str
+    entries: Sequence[tuple[str, str]]
+    changes: Sequence[tuple[str, str]]
+
+
+class Archiver:
+    """Writes behind."""
+
+    def __init__(self, documents: DocumentStore, redis: RedisStore, settings: ChatSettings) -> None:
+        self._documents = documents
+        self._redis = redis
+        self._batch = settings.archive_batch
+        self._tail = settings.tail
+
+    async def run(self) -> int:
+        """Pass after pass, as long as they are full; returns the messages read."""
+        total, more = 0, True
+        while more:
+            rooms = [await self._unsaved(room) for room in await self._claim()]
+            await self._insert(rooms)
+            await self._update(rooms)
+            for unsaved in rooms:
+                await self._settle(unsaved)
+            total += sum(len(unsaved.entries) for unsaved in rooms)
+            more = len(rooms) == ROOMS or any(map(self._is_full, rooms))
+        return total
+
+    async def _claim(self) -> list[str]:
+        rooms: list[str] = await self._redis.run(CLAIM, [messages.DIRTY], [LEASE_MS, ROOMS])
+        return rooms
+
+    async def _unsaved(self, room: str) -> Unsaved:
+        keys = [*messages.kept_together(room), messages.pending(room)]
+        last, entries, changes = await self._redis.run(UNSAVED, keys, [self._batch])
+        if entries:
+            last = entries[-1][0]
+        reached = MessageId.of_entry(last, room)
+        # A change can be written once its message is: the others wait for a later pass.
+        due = [one for one in changes if MessageId.of_entry(one[0], room) <= reached]
+        return Unsaved(room, last, entries, due)
+
+    async def _insert(self, rooms: Sequence[Unsaved]) -> None:
+        entries = chain.from_iterable(unsaved.entries for unsaved in rooms)
+        documents = [messages.to_document(messages.from_entry(*entry)) for entry in entries]
+        for start in range(0, len(documents), self._batch):
+            await self._insert_new(documents[start : start + self._batch])
+
+    async def _insert_new(self, documents: list[Document]) -> None:
+        try:
+            await self._documents.call("messages", "insert_many", documents, ordered=False)
+        except BulkWriteError as error:
+            if _failures(error):
+                raise
+
+    async def _update(self, rooms: Sequence[Unsaved]) -> None:
+        writes = [_update(room.room, *change) for room in rooms for change in room.changes]
+        if writes:
+            await self._documents.call("messages", "bulk_write", writes, ordered=False)
+
+    async def _settle(self, unsaved: Unsaved) -> None:
+        room = unsaved.room
+        keys = [*messages.kept_together(room), messages.DIRTY, messages.pending(room)]
+        settled: Iterator[str] = chain.from_iterable(unsaved.changes)
+        args: tuple[Argument, ...] = (room, unsaved.last, self._tail, QUIET_MS, *settled)
+        await self._redis.run(SETTLE, keys, args)
+
+    def _is_full(self, unsaved: Unsaved) -> bool:
+        return self._batch in {len(unsaved.entries), len(unsaved.changes)}
+
+
+def _update(room: str, entry: str, change: str) -> UpdateOne:
+    """Write a change over an older one; a newer one stays."""
+    message_id = str(MessageId.of_entry(entry, room))
+    fields = messages.changed_fields(change)
+    guard = {"_id": message_id, "rev": {"$lt": fields["rev"]}}
+    return UpdateOne(guard, {"$set": fields}, hint="_id_")
+
+
+def _failures(error: BulkWriteError) -> bool:
+    """Whether anything is wrong besides that messages were archived before."""
+    details: Any = error.details
+    codes = {problem["code"] for problem in details["writeErrors"]}
+    return codes != {DUPLICATE} or bool(details["writeConcernErrors"])

@@ -1,0 +1,229 @@
+"""Duels, whom they occupy, and when they are due: always changed in one step.
+
+| key | type | lifetime | owner |
+| --- | --- | --- | --- |
+| `{duels}:duel:<id>` | hash version, state (JSON) | ended: `keep_seconds` | `save` |
+| `{duels}:deadlines` | zset duel -> ms | while the duel is open | `save` |
+| `{duels}:active` | set of duels that are fought | while they are | `save` |
+| `{duels}:player:<player>` | duel that occupies him | while it is fought | `save` |
+| `{duels}:offer:<player>` | duel that he offered | until it is answered; TTL | `save` |
+| `{duels}:incoming:<player>` | zset duel -> expiry, ms | until answered; TTL | `save` |
+| `{duels}:key:<player>:<key>` | hash body, answer | 7 days | TTL |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+import orjson
+
+from config.settings import Settings
+from game import duels as rules
+from game.duels import Duel
+from game.errors import AlreadyInDuel, Conflict, IdempotencyMismatch, NotFound, StaleVersion
+from state.connect import Argument, RedisStore, Script
+
+PREFIX = "{duels}:"
+DEADLINES, ACTIVE = PREFIX + "deadlines", PREFIX + "active"
+IDEMPOTENCY_SECONDS = 7 * 86_400
+STRAY_MS = 3_600_000  # an offer's key outlives its hour only if every node was away
+LEASE_MS = 3_000  # a node that dies with a due duel delays it by this
+BATCH = 100  # duels that one node takes at once
+ATTEMPTS = 12  # two fighters, their connections and a clock do not race more often
+PAUSE_SECONDS = 0.02  # at the most, between two of them
+
+CREATE, SAVE = Script("duel_create"), Script("duel_save")
+DUE, SCHEDULE = Script("duel_due"), Script("duel_schedule")
+
+Rule = Callable[[Duel], Awaitable[Duel]]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step changed; the same object twice if it changed nothing."""
+
+    before: Duel
+    after: Duel
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was saved."""
+        return self.after is not self.before
+
+
+def duel_of(player_id: str) -> str:
+    """The key that says which duel occupies a player."""
+    return f"{PREFIX}player:{player_id}"
+
+
+class Duels:
+    """The duels of all nodes."""
+
+    def __init__(self, redis: RedisStore, settings: Settings) -> None:
+        self._redis = redis
+        self._settings = settings.duels
+
+    @property
+    def rules(self) -> rules.Rules:
+        """The numbers that new duels are offered under."""
+        return rules.Rules(
+            challenge_ms=int(self._settings.challenge_seconds * 1000),
+            round_ms=int(self._settings.round_seconds * 1000),
+            reconnect_ms=int(self._settings.reconnect_seconds * 1000),
+        )
+
+    async def create(self, duel: Duel, key: str, body: object, answer: Any) -> Any:
+        """Keep a new challenge; returns `answer`, or the one that this key got before.
+
+        Args:
+            key: the challenger's idempotency key; `body` is what it stands for.
+
+        Raises:
+            IdempotencyMismatch: the key was used with another body.
+            AlreadyInDuel: one of the two is fighting, or the challenger has offered one.
+            Conflict: the opponent has too many open challenges.
+        """
+        challenger, opponent = (fighter.id for fighter in duel.fighters)
+        keys = [_duel(duel.id), DEADLINES, _offer(challenger), duel_of(challenger)]
+        keys += [duel_of(opponent), _incoming(opponent), f"{PREFIX}key:{challenger}:{key}"]
+        known = sha256(orjson.dumps(body)).hexdigest()
+        args: list[Argument] = [
+            duel.id,
+            _dump(duel),
+            duel.deadline or 0,
+            known,
+            orjson.dumps(answer),
+        ]
+        args += [IDEMPOTENCY_SECONDS, self._settings.incoming, STRAY_MS]
+        outcome, *more = await self._redis.run(CREATE, keys, args)
+        match outcome:
+            case "seen":
+                return orjson.loads(more[0])
+            case "mismatch":
+                raise IdempotencyMismatch
+            case "busy" if more[0] == "you":
+                raise AlreadyInDuel("You are in a duel, or have offered one.")
+            case "busy":
+                raise AlreadyInDuel("The opponent is in a duel.")
+            case "crowded":
+                raise Conflict("The opponent has too many open challenges.")
+        return answer
+
+    async def get(self, duel_id: str) -> Duel:
+        """One duel.
+
+        Raises:
+            NotFound: there is none, or no more.
+        """
+        state = await self._redis.call("HGET", _duel(duel_id), "state")
+        if state is None:
+            raise NotFound("There is no such duel.")
+        return rules.from_dict(orjson.loads(state))
+
+    async def step(self, duel_id: str, rule: Rule) -> Step:
+        """Read a duel, apply a rule, save what came of it; again if somebody was faster.
+
+        Raises:
+            AlreadyInDuel: the step would start a duel of a player who is in another.
+            StaleVersion: somebody was faster every time.
+        """
+        for _ in range(ATTEMPTS):
+            before = await self.get(duel_id)
+            after = await rule(before)
+            if after is before:
+                return Step(before, before)
+            after = replace(after, version=before.version + 1)  # one save, one version
+            if await self._save(before, after):
+                return Step(before, after)
+            await asyncio.sleep(random.uniform(0, PAUSE_SECONDS))  # noqa: S311 - spreads retries
+        raise StaleVersion
+
+    async def _save(self, before: Duel, after: Duel) -> bool:
+        challenger, opponent = (fighter.id for fighter in after.fighters)
+        keys = [_duel(after.id), DEADLINES, ACTIVE, duel_of(challenger), duel_of(opponent)]
+        keys += [_offer(challenger), _incoming(opponent)]
+        due = rules.next_deadline(after)
+        args: list[Argument] = [
+            after.id,
+            before.version,
+            after.version,
+            _dump(after),
+            _turn(before, after),
+        ]
+        args += ["" if due is None else due, self._settings.keep_seconds]
+        outcome, *more = await self._redis.run(SAVE, keys, args)
+        if outcome == "busy":
+            raise AlreadyInDuel(f"{after.fighters[int(more[0])].name} is in another duel.")
+        return bool(outcome == "saved")
+
+    async def active(self, player_id: str) -> str | None:
+        """The duel that occupies a player."""
+        found: str | None = await self._redis.call("GET", duel_of(player_id))
+        return found
+
+    async def open(self, player_id: str) -> Duel | None:
+        """What a player should see first: his duel, his own offer, or the newest to him."""
+        fighting, offered, incoming = await self._redis.batch(
+            [
+                ("GET", duel_of(player_id)),
+                ("GET", _offer(player_id)),
+                ("ZRANGE", _incoming(player_id), 0, 0, "REV"),
+            ]
+        )
+        duel_id = fighting or offered or (incoming and incoming[0])
+        try:
+            return await self.get(duel_id) if duel_id else None
+        except NotFound:  # it ended between the two
+            return None
+
+    async def fighters(self, duel_id: str) -> tuple[str, str]:
+        """The ids of the two.
+
+        Raises:
+            NotFound: there is no such duel.
+        """
+        first, second = (await self.get(duel_id)).fighters
+        return first.id, second.id
+
+    async def due(self) -> list[str]:
+        """Duels whose time has come, lent to this node for a moment."""
+        found: list[str] = await self._redis.run(DUE, [DEADLINES], [BATCH, LEASE_MS])
+        return found
+
+    async def schedule(self, duel_id: str, version: int, at: int | None) -> None:
+        """Give a lent duel back, to be due at `at`, unless it was saved meanwhile."""
+        args: list[Argument] = [duel_id, version, "" if at is None else at]
+        await self._redis.run(SCHEDULE, [_duel(duel_id), DEADLINES], args)
+
+    async def counts(self) -> dict[str, int]:
+        """Open duels by state, of all nodes."""
+        commands = [("ZCARD", DEADLINES), ("SCARD", ACTIVE)]
+        waiting, active = await self._redis.batch(commands)
+        return {"challenged": max(0, waiting - active), "active": active}
+
+
+def _turn(before: Duel, after: Duel) -> str:
+    if after.status == "active":
+        return "start" if before.status == "challenged" else "go"
+    return "go" if after.status == "challenged" else "end"
+
+
+def _dump(duel: Duel) -> bytes:
+    return orjson.dumps(rules.to_dict(duel))
+
+
+def _duel(duel_id: str) -> str:
+    return f"{PREFIX}duel:{duel_id}"
+
+
+def _offer(player_id: str) -> str:
+    return f"{PREFIX}offer:{player_id}"
+
+
+def _incoming(player_id: str) -> str:
+    return f"{PREFIX}incoming:{player_id}"

@@ -1,0 +1,207 @@
+"""Who is connected, where, and how he shows himself; and which nodes live.
+
+Presence is derived from seats: a socket has a seat on a node, a node has a lease. A
+crashed node's seats are taken away by the others, through the same script that a
+socket's normal end runs, so nothing needs a refresh per player.
+
+| key | type | lifetime | owner |
+| --- | --- | --- | --- |
+| `{live}:nodes` | zset node -> last beat, ms | while the node lives | its beat; `bury` |
+| `{live}:gone` | set of nodes known to be dead | until buried | `declare_gone`; `bury` |
+| `{live}:node:<node>` | hash sid -> seat (JSON) | while the sockets live | `leave` |
+| `{live}:account:<id>`, `{live}:address:<address>` | count of seats | until 0 | `leave` |
+| `{live}:player:<id>` | hash name, status, sockets, seq, seen, s:<sid> | 30 days | TTL |
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from config.settings import Limits
+from game.errors import TooManyConnections
+from state.connect import RedisStore, Script
+from state.duels import duel_of
+
+KEEP_SECONDS = 30 * 86_400  # how long "last seen" is known
+PREFIX = "{live}:"
+NODES = PREFIX + "nodes"
+GONE = PREFIX + "gone"
+
+Status = Literal["online", "away", "busy", "offline"]
+
+JOIN, LEAVE, BEAT = Script("live_join"), Script("live_leave"), Script("live_beat")
+DEAD, BURY = Script("live_dead"), Script("live_bury")
+ATTENDANCE = Script("live_attendance")
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One signed-in socket."""
+
+    sid: str
+    player_id: str
+    name: str
+    account_id: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The player's sockets after a join, and the sequence number of his presence."""
+
+    sockets: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A socket that is gone; `sockets` is what the player still has, `at` when it went."""
+
+    sid: str
+    player_id: str
+    account_id: str
+    name: str
+    sockets: int
+    seq: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """How a player shows himself: online, away, busy or offline; times in ms."""
+
+    name: str
+    status: Status
+    last_seen: int | None
+    in_duel: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """Whether a player is connected. Times in ms, 0 if never: `alive_at` is the last beat
+    of a node that he is on, `seen` when he last came or went.
+    """
+
+    sockets: int
+    seq: int
+    alive_at: int
+    seen: int
+
+
+class Clock:
+    """Redis' time, told by the last beat and carried on by this machine's."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def __call__(self) -> int:
+        """Milliseconds since the epoch."""
+        return int(time.time() * 1000 + self._ahead)
+
+    def set(self, now: int) -> None:
+        """Redis said that it is `now`."""
+        self._ahead = now - time.time() * 1000
+
+
+class Live:
+    """Seats, nodes and presence."""
+
+    def __init__(self, redis: RedisStore, limits: Limits, node: str, lease_seconds: float) -> None:
+        self.node = node
+        self._redis = redis
+        self._limits = limits
+        self._lease_ms = int(lease_seconds * 1000)
+
+    async def join(self, seat: Seat, *, again: bool = False) -> Joined:
+        """Take a seat on this node; `again` puts one back, past the limits.
+
+        Raises:
+            TooManyConnections: the account or the address has its share.
+        """
+        caps = ("", "") if again else self._caps()
+        keys = [_node(self.node), _account(seat), _address(seat), _player(seat.player_id)]
+        args = [self.node, seat.sid, seat.player_id, seat.name, seat.account_id, seat.address]
+        answer = await self._redis.run(JOIN, keys, [*args, *caps, KEEP_SECONDS])
+        if answer[0] != "ok":
+            raise TooManyConnections(f"Too many connections from one {answer[0]}.")
+        return Joined(answer[1], answer[2])
+
+    def _caps(self) -> tuple[int, int]:
+        return self._limits.connections_per_account, self._limits.connections_per_address
+
+    async def leave(self, sid: str, *, node: str | None = None, at: int = 0) -> Left | None:
+        """Give a seat back; None if somebody else did so already."""
+        keys = [_node(node or self.node)]
+        answer = await self._redis.run(LEAVE, keys, [sid, at, PREFIX, KEEP_SECONDS])
+        return Left(sid, *answer) if answer else None
+
+    async def beat(self) -> tuple[int, int]:
+        """Renew the node's lease: (Redis' time in ms, seats that Redis knows of)."""
+        now, seats = await self._redis.run(BEAT, [NODES, _node(self.node)], [self.node])
+        return now, seats
+
+    async def dead(self, *, by_lease: bool) -> list[tuple[str, int]]:
+        """Nodes that died, with their last beat: known to be gone or, if asked for, late."""
+        args = [self._lease_ms, "1" if by_lease else "0"]
+        found: list[Any] = await self._redis.run(DEAD, [NODES, GONE], args)
+        return [(node, beat) for node, beat in found]
+
+    async def declare_gone(self, nodes: Sequence[str] | None = None) -> None:
+        """Somebody who knows says so: these nodes, or all that ever beat, are dead."""
+        gone = nodes if nodes is not None else await self._redis.call("ZRANGE", NODES, 0, -1)
+        if gone:
+            await self._redis.call("SADD", GONE, *gone)
+
+    async def bury(self, node: str, beat: int) -> bool:
+        """Forget a dead node once its seats are given back."""
+        return bool(await self._redis.run(BURY, [NODES, GONE, _node(node)], [node, beat]))
+
+    async def sids(self, node: str | None = None) -> list[str]:
+        """The sockets that have a seat on a node, this one by default."""
+        found: list[str] = await self._redis.call("HKEYS", _node(node or self.node))
+        return found
+
+    async def set_status(self, player_id: str, status: str) -> None:
+        """Show a connected player as online, away or busy."""
+        await self._redis.call("HSET", _player(player_id), "status", status)
+
+    async def presence(self, player_ids: Sequence[str]) -> dict[str, Presence]:
+        """How these players show themselves, in one round trip."""
+        fields = ("name", "status", "sockets", "seen")
+        records = [("HMGET", _player(player), *fields) for player in player_ids]
+        duels = [("EXISTS", duel_of(player)) for player in player_ids]
+        answers = await self._redis.batch([*records, *duels])
+        pairs = zip(answers[: len(records)], answers[len(records) :], strict=True)
+        return {
+            player: _presence(record, in_duel)
+            for player, (record, in_duel) in zip(player_ids, pairs, strict=True)
+        }
+
+    async def attendance(self, player_id: str) -> Attendance:
+        """Whether a player is really there."""
+        return Attendance(*await self._redis.run(ATTENDANCE, [_player(player_id), NODES], []))
+
+
+def _presence(record: Sequence[Any], in_duel: object) -> Presence:
+    name, status, sockets, seen = record
+    shown = status if status and int(sockets or 0) > 0 else "offline"
+    return Presence(name or "", cast("Status", shown), int(seen) if seen else None, bool(in_duel))
+
+
+def _node(node: str) -> str:
+    return f"{PREFIX}node:{node}"
+
+
+def _account(seat: Seat) -> str:
+    return f"{PREFIX}account:{seat.account_id}"
+
+
+def _address(seat: Seat) -> str:
+    return f"{PREFIX}address:{seat.address}"
+
+
+def _player(player_id: str) -> str:
+    return f"{PREFIX}player:{player_id}"

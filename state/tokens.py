@@ -1,0 +1,149 @@
+"""Access tokens: signed, read without I/O, revoked by the sign-in they descend from.
+
+| key | type | TTL | owner |
+| --- | --- | --- | --- |
+| `{auth}:revoked:<family>` | string | an access token's life and a minute | its expiry |
+
+Every access token belongs to a sign-in, so a revocation needs no key per token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from config.settings import Settings
+from game.errors import TokenExpired, TokenRevoked, Unauthenticated
+from state.accounts import Account
+from state.connect import RedisStore
+from state.ids import new_id
+
+ALGORITHM = "HS256"
+MAX_CHARS = 4_096  # ours have some 300; what is longer is not worth decoding
+# A refresh that was under way while its family was revoked issues a token that ends a
+# little later than the others; no handler takes this long.
+SLACK_SECONDS = 60
+
+# PyJWT's own clock is off: exp is checked below, against the clock that was passed in.
+OPTIONS: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+
+
+class Said(BaseModel):
+    """A token's claims on the wire (RFC 7519, 4.1; `role` and `fam` are ours)."""
+
+    model_config = ConfigDict(strict=True)
+
+    sub: str
+    jti: str
+    role: str
+    iat: int
+    exp: int
+    fam: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a valid token says. `expires_at` is in milliseconds since the epoch."""
+
+    account_id: str
+    role: str
+    family: str
+    token_id: str
+    expires_at: int
+
+
+class Tokens:
+    """Issues, reads and revokes access tokens.
+
+    Args:
+        redis: where revocations are kept.
+        secret: signs the tokens; the same on every node.
+        settings: the whole tree.
+        now: milliseconds since the epoch, the same on every node.
+    """
+
+    def __init__(
+        self, redis: RedisStore, secret: SecretStr, settings: Settings, now: Callable[[], int]
+    ) -> None:
+        self._redis = redis
+        self._secret = secret
+        self._seconds = settings.auth.access_seconds
+        self.now = now
+
+    def issue(self, account: Account, family: str) -> tuple[str, int]:
+        """A token of that sign-in, and the seconds that it lives."""
+        issued_at = self.now() // 1000
+        said = Said(
+            sub=account.id,
+            jti=new_id(),
+            role=account.role,
+            iat=issued_at,
+            exp=issued_at + self._seconds,
+            fam=family,
+        )
+        key = self._secret.get_secret_value()
+        return jwt.encode(said.model_dump(), key, ALGORITHM), self._seconds
+
+    def read(self, token: str) -> Claims:
+        """What the token says, by its signature alone: no I/O, revocation unchecked.
+
+        Raises:
+            Unauthenticated: not a token, or not one of ours.
+            TokenExpired: one of ours, past its time.
+        """
+        said = self._verified(token)
+        claims = Claims(said.sub, said.role, said.fam, said.jti, said.exp * 1000)
+        if claims.expires_at <= self.now():
+            raise TokenExpired
+        return claims
+
+    def _verified(self, token: str) -> Said:
+        if len(token) > MAX_CHARS:
+            raise Unauthenticated
+        key = self._secret.get_secret_value()
+        try:
+            return Said.model_validate(
+                jwt.decode(token, key, algorithms=[ALGORITHM], options=OPTIONS)
+            )
+        # A header is parsed before its signature can be checked: what is no UTF-8 or is
+        # nested deeply comes out of PyJWT as it is. Pydantic's refusal is a ValueError.
+        except (jwt.PyJWTError, ValueError, RecursionError):
+            raise Unauthenticated from None
+
+    async def check(self, claims: Claims) -> None:
+        """Let tokens pass whose sign-in goes on.
+
+        Raises:
+            TokenRevoked: it was signed out, here or on another node.
+            DependencyUnavailable: Redis did not answer, so nobody can know.
+        """
+        if await self.revoked([claims.family]):
+            raise TokenRevoked
+
+    async def revoke(self, *families: str) -> None:
+        """End all access tokens of these sign-ins now.
+
+        Raises:
+            DependencyUnavailable: Redis did not answer; some may have been revoked.
+        """
+        seconds = self._seconds + SLACK_SECONDS
+        await self._redis.batch([("SET", _key(family), 1, "EX", seconds) for family in families])
+
+    async def revoked(self, families: Sequence[str]) -> set[str]:
+        """Those of the sign-ins that were revoked, in one round trip.
+
+        Raises:
+            DependencyUnavailable: Redis did not answer.
+        """
+        if not families:
+            return set()
+        marks = await self._redis.call("MGET", *map(_key, families))
+        return {family for family, mark in zip(families, marks, strict=True) if mark}
+
+
+def _key(family: str) -> str:
+    return f"{{auth}}:revoked:{family}"
