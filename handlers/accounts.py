@@ -1,0 +1,222 @@
+"""Accounts: sign in, stay signed in, sign out, and the characters to play as."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypedDict
+
+from pydantic import StringConstraints
+
+from game import names, rooms
+from game.disconnects import Disconnect
+from game.errors import TokenRevoked
+from handlers.base import Context, Nothing, Payload, route
+from state.accounts import Account, Character, SignIn, Spent
+
+REFRESH_CHARS = 128  # ours have 64
+
+
+class Guest(Payload):
+    """An account without a password; without a name it gets a number."""
+
+    name: str | None = None
+
+
+class Credentials(Payload):
+    """Longer ones are none: what is hashed is bounded."""
+
+    username: Annotated[str, StringConstraints(max_length=names.USERNAME_CHARS)]
+    password: Annotated[str, StringConstraints(max_length=names.PASSWORD_CHARS)]
+
+
+class Refresh(Payload):
+    """The newest refresh token of a sign-in."""
+
+    refresh_token: Annotated[str, StringConstraints(max_length=REFRESH_CHARS)]
+
+
+class NewCharacter(Payload):
+    """A character's name, as others will see it."""
+
+    name: str
+
+
+class AccountView(TypedDict):
+    """Who signs in; `username` is null for guests."""
+
+    id: str
+    username: str | None
+    role: str
+
+
+class CharacterView(TypedDict):
+    """Who plays."""
+
+    id: str
+    name: str
+
+
+class TokenAnswer(TypedDict):
+    """Signed in; `expires_in` is in seconds, of the access token."""
+
+    account: AccountView
+    character: CharacterView
+    access_token: str
+    refresh_token: str
+    token_type: str
+    expires_in: int
+
+
+class MeAnswer(TypedDict):
+    """The caller's account and all its characters."""
+
+    account: AccountView
+    characters: list[CharacterView]
+
+
+class CharactersAnswer(TypedDict):
+    """All characters of the account, the oldest first."""
+
+    characters: list[CharacterView]
+
+
+class CharacterAnswer(TypedDict):
+    """The new character."""
+
+    character: CharacterView
+
+
+@route("POST", "/auth/guest", Guest, status=201, signed_in=False)
+async def guest(cmd: Guest, ctx: Context) -> TokenAnswer:
+    """Make an account without a password and sign it in.
+
+    Raises:
+        ValidationFailed: the name is not one to be seen.
+        RateLimited: too many sign-ins and new accounts from the address.
+    """
+    name = None if cmd.name is None else names.display_name(cmd.name)
+    await ctx.world.rates.sign_in(ctx.address)
+    account, character = await ctx.world.accounts.create_guest(name)
+    return await _signed_in(ctx, account, character)
+
+
+@route("POST", "/auth/register", Credentials, status=201, signed_in=False)
+async def register(cmd: Credentials, ctx: Context) -> TokenAnswer:
+    """Make an account with a password and sign it in.
+
+    Raises:
+        ValidationFailed: the user name or the password is none.
+        RateLimited: too many sign-ins and new accounts from the address.
+        Conflict: the user name is taken.
+    """
+    username, password = names.username(cmd.username), names.password(cmd.password)
+    await ctx.world.rates.sign_in(ctx.address)
+    account, character = await ctx.world.accounts.register(username, password)
+    return await _signed_in(ctx, account, character)
+
+
+@route("POST", "/auth/login", Credentials, signed_in=False)
+async def login(cmd: Credentials, ctx: Context) -> TokenAnswer:
+    """Sign in by password.
+
+    Raises:
+        RateLimited: too many sign-ins from the address, or the pair of account and
+            address is locked after too many wrong passwords.
+        Unauthenticated: no such user name, or another password; which, is not told.
+        Banned: the account is.
+    """
+    rates, accounts = ctx.world.rates, ctx.world.accounts
+    await rates.sign_in(ctx.address)
+    await rates.attempt_login(cmd.username, ctx.address)
+    account = await accounts.verify_login(cmd.username, cmd.password)
+    await rates.login_succeeded(cmd.username, ctx.address)
+    account.refuse_banned(ctx.now())
+    return await _signed_in(ctx, account, await accounts.first_character(account))
+
+
+@route("POST", "/auth/refresh", Refresh, signed_in=False)
+async def refresh(cmd: Refresh, ctx: Context) -> TokenAnswer:
+    """Take a new pair of tokens for a refresh token, which is spent.
+
+    Raises:
+        RateLimited: too many refreshes of the sign-in.
+        Unauthenticated: no such sign-in, or past its time.
+        TokenRevoked: signed out, or the token was spent before: then its sign-in ends.
+        Banned: the account is; the refresh token stays good for after the ban.
+    """
+    family = cmd.refresh_token.partition(".")[0]
+    await ctx.world.rates.refresh(family)
+    renewed = await ctx.world.accounts.rotate(cmd.refresh_token)
+    if isinstance(renewed, Spent):
+        await _cut_off(ctx, renewed.family)
+        raise TokenRevoked
+    character = await ctx.world.accounts.first_character(renewed.account)
+    return _answer(ctx, renewed, character)
+
+
+@route("POST", "/auth/logout", Nothing, status=204)
+async def logout(_: Nothing, ctx: Context) -> None:
+    """End the caller's sign-in: its tokens and its live connections."""
+    family = ctx.caller.family
+    await ctx.world.accounts.revoke(family)
+    await _cut_off(ctx, family)
+
+
+@route("GET", "/me", Nothing)
+async def me(_: Nothing, ctx: Context) -> MeAnswer:
+    """Tell the caller who he is."""
+    account = await ctx.world.accounts.account(ctx.caller.account_id)
+    return MeAnswer(account=_account(account), characters=await _characters(ctx))
+
+
+@route("GET", "/characters", Nothing)
+async def characters(_: Nothing, ctx: Context) -> CharactersAnswer:
+    """List the characters of the caller's account."""
+    return CharactersAnswer(characters=await _characters(ctx))
+
+
+@route("POST", "/characters", NewCharacter, status=201)
+async def create_character(cmd: NewCharacter, ctx: Context) -> CharacterAnswer:
+    """Add a character to the caller's account.
+
+    Raises:
+        ValidationFailed: the name is not one to be seen.
+        Conflict: the account has as many characters as it may have.
+    """
+    name = names.display_name(cmd.name)
+    added = await ctx.world.accounts.add_character(ctx.caller.account_id, name)
+    return CharacterAnswer(character=_character(added))
+
+
+async def _signed_in(ctx: Context, account: Account, character: Character) -> TokenAnswer:
+    return _answer(ctx, await ctx.world.accounts.sign_in(account), character)
+
+
+def _answer(ctx: Context, sign_in: SignIn, character: Character) -> TokenAnswer:
+    access_token, expires_in = ctx.world.tokens.issue(sign_in.account, sign_in.family)
+    return TokenAnswer(
+        account=_account(sign_in.account),
+        character=_character(character),
+        access_token=access_token,
+        refresh_token=sign_in.refresh_token,
+        token_type="Bearer",  # noqa: S106 - its kind, not a secret
+        expires_in=expires_in,
+    )
+
+
+async def _cut_off(ctx: Context, family: str) -> None:
+    # After MongoDB, so that no refresh can follow; a client that was answered with
+    # `dependency_unavailable` here asks again, and both steps are safe to repeat.
+    await ctx.world.tokens.revoke(family)
+    await ctx.world.publisher.close(rooms.family(family), Disconnect.TOKEN_REVOKED)
+
+
+async def _characters(ctx: Context) -> list[CharacterView]:
+    return [_character(one) for one in await ctx.world.accounts.characters(ctx.caller.account_id)]
+
+
+def _account(account: Account) -> AccountView:
+    return AccountView(id=account.id, username=account.username, role=account.role)
+
+
+def _character(character: Character) -> CharacterView:
+    return CharacterView(id=character.id, name=character.name)

@@ -1,0 +1,265 @@
+"""What every handler is made of: payloads, replies, the context, and how to register.
+
+There is one way to register an event, a route, a connection hook or a background
+task: the decorators below make a record of it, `handlers/catalogue.py` lists the
+records, and the server's boundary wraps each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
+
+from game.errors import Forbidden, Unauthenticated
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from game.disconnects import Disconnect
+    from state.accounts import Accounts
+    from state.archive import Archive
+    from state.chat import Chat
+    from state.duels import Duels
+    from state.live import Live
+    from state.rates import Rates
+    from state.tokens import Tokens
+
+MODERATORS = frozenset({"moderator", "admin"})
+
+
+class Payload(BaseModel):
+    """What a client sends: nothing missing, nothing extra, no type bent to fit."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Nothing(Payload):
+    """`{}`."""
+
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")]
+"""Of a player, an account or a duel."""
+Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+"""An idempotency key, or a client's own id of a message."""
+
+P = TypeVar("P", bound=Payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a signed-in account, and for events the player that it plays as.
+
+    `family` is the sign-in that the token descends from; `token_id` is its `jti`;
+    `expires_at` is in milliseconds since the epoch.
+    """
+
+    account_id: str
+    role: str
+    family: str
+    token_id: str
+    expires_at: int
+    player_id: str = ""
+    name: str = ""
+
+    @property
+    def moderates(self) -> bool:
+        """Whether the caller may act on what others wrote."""
+        return self.role in MODERATORS
+
+
+class Connection(Protocol):
+    """The caller's own socket on this node."""
+
+    @property
+    def sid(self) -> str:
+        """The Socket.IO session id."""
+
+    @property
+    def rooms(self) -> Collection[str]:
+        """The rooms that the socket is in, with the prefixes of `rooms.py`."""
+
+    def join(self, room: str) -> None:
+        """Enter a room: what is published to it reaches this socket."""
+
+    def leave(self, room: str) -> None:
+        """Leave a room."""
+
+    def watch(self, player_ids: Iterable[str]) -> None:
+        """Be told when the presence of these players changes.
+
+        Raises:
+            Conflict: more players than one connection may watch.
+        """
+
+    def unwatch(self, player_ids: Iterable[str]) -> None:
+        """Be told no more."""
+
+    def renew(self, caller: Caller) -> None:
+        """Go on with a newer token of the same account."""
+
+
+class Publisher(Protocol):
+    """Reaches sockets on every node. Nothing here raises when Redis is away: what was
+    stored stays stored, the nodes that could not be told are counted and logged.
+    """
+
+    async def emit(self, event: str, data: object, room: str, *, skip: str | None = None) -> None:
+        """Send an event to everybody in a room, except the socket `skip`."""
+
+    async def close(self, room: str, code: Disconnect) -> None:
+        """Announce and end every connection in a room."""
+
+    async def empty(self, room: str) -> None:
+        """Take every socket out of a room."""
+
+    async def presence_changed(self, player_ids: Iterable[str]) -> None:
+        """Tell the watchers of these players, soon and together with other changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What all handlers share; built once, in server/bootstrap.py."""
+
+    settings: Settings
+    now: Callable[[], int]
+    """Milliseconds since the epoch, by Redis' clock, so that all nodes agree."""
+    accounts: Accounts
+    tokens: Tokens
+    rates: Rates
+    live: Live
+    chat: Chat
+    archive: Archive
+    duels: Duels
+    publisher: Publisher
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One request: who asks, from where, and what he can reach."""
+
+    world: World
+    request_id: str
+    address: str
+    signed_in: Caller | None = None
+    connection: Connection | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks.
+
+        Raises:
+            Unauthenticated: nobody is signed in.
+        """
+        if self.signed_in is None:
+            raise Unauthenticated
+        return self.signed_in
+
+    @property
+    def player_id(self) -> str:
+        """The player that asks."""
+        return self.caller.player_id
+
+    @property
+    def socket(self) -> Connection:
+        """The caller's socket; only events and hooks have one."""
+        if self.connection is None:
+            raise Unauthenticated
+        return self.connection
+
+    def now(self) -> int:
+        """Milliseconds since the epoch."""
+        return self.world.now()
+
+    def only_moderators(self) -> None:
+        """Let moderators pass.
+
+        Raises:
+            Forbidden: the caller is none.
+        """
+        if not self.caller.moderates:
+            raise Forbidden
+
+
+class Command(Generic[P]):
+    """An event that clients may send; calling it runs the bare handler."""
+
+    def __init__(
+        self, event: str, payload: type[P], handler: Callable[[P, Context], Awaitable[Any]]
+    ) -> None:
+        self.event = event
+        self.payload = payload
+        self.handler = handler
+        self.validate = TypeAdapter(payload).validate_python  # built once, not per event
+        self.__doc__ = handler.__doc__
+
+    async def __call__(self, cmd: P, ctx: Context) -> Any:
+        """Run the bare handler."""
+        return await self.handler(cmd, ctx)
+
+
+def command(
+    event: str, payload: type[P]
+) -> Callable[[Callable[[P, Context], Awaitable[Any]]], Command[P]]:
+    """Make a handler of a client event; what it returns is the `data` of the ack."""
+    return lambda handler: Command(event, payload, handler)
+
+
+@dataclass(frozen=True, slots=True)
+class Route(Generic[P]):
+    """A REST call below /api/v1."""
+
+    method: str
+    path: str
+    payload: type[P]
+    handler: Callable[[P, Context], Awaitable[Any]]
+    status: int
+    signed_in: bool
+
+    async def __call__(self, cmd: P, ctx: Context) -> Any:
+        """Run the bare handler."""
+        return await self.handler(cmd, ctx)
+
+
+def route(
+    method: str, path: str, payload: type[P], *, status: int = 200, signed_in: bool = True
+) -> Callable[[Callable[[P, Context], Awaitable[Any]]], Route[P]]:
+    """Make a handler of a REST call; what it returns is the answer's JSON body.
+
+    `payload` is read from the body of POST, PUT and PATCH; `Nothing` reads none.
+    """
+    return lambda handler: Route(method, path, payload, handler, status, signed_in)
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """Work that every node does again and again, under the supervisor."""
+
+    name: str
+    seconds: Callable[[Settings], float]
+    handler: Callable[[World], Awaitable[Any]]
+
+    async def __call__(self, world: World) -> Any:
+        """Do the work once."""
+        return await self.handler(world)
+
+
+def periodic(
+    name: str, seconds: Callable[[Settings], float]
+) -> Callable[[Callable[[World], Awaitable[Any]]], Periodic]:
+    """Make a background task of a function; it runs, then waits, then runs again."""
+    return lambda handler: Periodic(name, seconds, handler)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything that is registered. Hooks run in their order."""
+
+    commands: tuple[Command[Any], ...] = ()
+    routes: tuple[Route[Any], ...] = ()
+    connected: tuple[Callable[[Context], Awaitable[dict[str, Any] | None]], ...] = ()
+    """After a socket was accepted: what each returns goes into `session:ready`'s `resume`."""
+    left: tuple[Callable[[World, Any], Awaitable[None]], ...] = field(default=())
+    """After a session ended, on this node or, after a crash, on another."""
+    tasks: tuple[Periodic, ...] = ()

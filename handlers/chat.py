@@ -1,0 +1,369 @@
+"""Chat: enter rooms, write, read back, whisper, change what was written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+# Before Python 3.12 pydantic, which writes the documents from these types, does not take
+# the one of `typing`.
+from typing_extensions import TypedDict
+
+from game import rooms
+from game.chat import (
+    ROOM_PATTERN,
+    Author,
+    ChatMessage,
+    Editor,
+    Kind,
+    MessageId,
+    MutedEvent,
+    Room,
+    TextRule,
+    clean,
+    masking,
+)
+from game.errors import FieldProblem, Forbidden, Muted, NotFound, ValidationFailed
+from handlers.base import Context, Id, Key, Payload, World, command, periodic
+from state.chat import Refused
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+    from state.live import Left
+
+JOIN_MESSAGES = 50  # protocol.md, chat:join
+PAGE_MESSAGES = 100  # protocol.md, chat:history
+ARCHIVE_SECONDS = 1.0  # what is only in Redis is at most about this old
+TOO_FAST = "Too many messages."
+
+RoomName = Annotated[str, StringConstraints(pattern=ROOM_PATTERN)]
+MessageIdText = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+class Member(TypedDict):
+    """A player in a room."""
+
+    id: str
+    name: str
+    status: str
+
+
+class Joined(TypedDict):
+    """A room as it is entered: who came first, how many they are, what was said last."""
+
+    room: str
+    members: list[Member]
+    member_count: int
+    messages: list[ChatMessage]
+
+
+class MessageReply(TypedDict):
+    """The message as it is now."""
+
+    message: ChatMessage
+
+
+class HistoryReply(TypedDict):
+    """The oldest message first; `next_before` is null at the room's beginning."""
+
+    messages: list[ChatMessage]
+    next_before: str | None
+
+
+class ReportReply(TypedDict):
+    """What the moderators know the report by."""
+
+    report_id: str
+
+
+TypingEvent = TypedDict("TypingEvent", {"room": str, "from": Author})
+"""`chat:typing`: who writes at this moment."""
+
+
+class InRoom(Payload):
+    room: RoomName
+
+
+class SendMessage(InRoom):
+    text: str
+    client_id: Key | None = None
+
+
+class ReadHistory(InRoom):
+    before: MessageIdText | None = None
+    limit: Annotated[int, Field(ge=1, le=PAGE_MESSAGES)] = JOIN_MESSAGES
+
+
+class Whisper(Payload):
+    to: Id
+    text: str
+    client_id: Key | None = None
+
+
+class OneMessage(Payload):
+    message_id: MessageIdText
+
+
+class EditMessage(OneMessage):
+    text: str
+
+
+class ReportMessage(OneMessage):
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+@command("chat:join", InRoom)
+async def join(cmd: InRoom, ctx: Context) -> Joined:
+    """Enter a room: who is there, and what was said last.
+
+    Raises:
+        NotFound: there is no such room.
+        Forbidden: it is not the caller's to enter.
+        Conflict: the connection is in as many rooms as one may be.
+    """
+    room = Room.named(cmd.room)
+    if room.kind is Kind.WHISPER:
+        raise Forbidden("Whispers are no room to enter.")
+    await _check_access(room, ctx)
+    await ctx.world.chat.join(ctx.socket.sid, ctx.player_id, room.name)
+    ctx.socket.join(rooms.chat(room.name))  # before the history, so that nothing falls between
+    ids, count = await ctx.world.chat.members(room.name)
+    return Joined(
+        room=room.name,
+        members=await _members(ids, ctx.world),
+        member_count=count,
+        messages=await ctx.world.archive.latest(room.name, JOIN_MESSAGES),
+    )
+
+
+@command("chat:leave", InRoom)
+async def leave(cmd: InRoom, ctx: Context) -> dict[str, Any]:
+    """Leave a room; not being in it is no error.
+
+    Raises:
+        NotFound: there is no such room.
+    """
+    room = Room.named(cmd.room)
+    ctx.socket.leave(rooms.chat(room.name))
+    await ctx.world.chat.leave(ctx.socket.sid, room.name)
+    return {}
+
+
+@command("chat:send", SendMessage)
+async def send(cmd: SendMessage, ctx: Context) -> MessageReply:
+    """Say something to everybody in a room that the connection is in.
+
+    Raises:
+        ValidationFailed: the text cannot be shown.
+        NotFound: there is no such room.
+        Forbidden: the connection is not in it.
+        Muted: the player is.
+        RateLimited: too many messages; too many refusals mute.
+    """
+    room = Room.named(cmd.room)
+    _check_joined(room, ctx)
+    return await _say(room, cmd.text, cmd.client_id, ctx)
+
+
+@command("chat:whisper", Whisper)
+async def whisper(cmd: Whisper, ctx: Context) -> MessageReply:
+    """Say something to one player.
+
+    Raises:
+        ValidationFailed: the text cannot be shown, or it is the caller himself.
+        NotFound: there is no such player.
+        Muted: the caller is.
+        RateLimited: too many messages; too many refusals mute.
+    """
+    if cmd.to == ctx.player_id:
+        raise _problem("to", "You cannot whisper to yourself.", "oneself")
+    other = await ctx.world.accounts.player(cmd.to)
+    return await _say(Room.between(ctx.player_id, other.id), cmd.text, cmd.client_id, ctx)
+
+
+@command("chat:history", ReadHistory)
+async def history(cmd: ReadHistory, ctx: Context) -> HistoryReply:
+    """Read what was said in a room, the newest page first.
+
+    Raises:
+        ValidationFailed: `before` is no message's id of this room.
+        NotFound: there is no such room.
+        Forbidden: it is not the caller's to read.
+    """
+    room = Room.named(cmd.room)
+    before = _before(cmd)
+    await _check_access(room, ctx)
+    page = await ctx.world.archive.history(room.name, before, cmd.limit)
+    return HistoryReply(messages=page.messages, next_before=page.next_before)
+
+
+@command("chat:edit", EditMessage)
+async def edit(cmd: EditMessage, ctx: Context) -> MessageReply:
+    """Put another text in a message's place: its author for some minutes, a moderator always.
+
+    Raises:
+        ValidationFailed: the text cannot be shown.
+        NotFound: there is no such message.
+        Forbidden: it is not the caller's to change, or not any more.
+        Conflict: it was deleted.
+        Muted: the caller is.
+    """
+    text = _clean(cmd.text, ctx.world.settings)
+    await _check_voice(ctx)
+    message_id = _message_id(cmd, ctx)
+    editor = _editor(ctx)
+    message = await ctx.world.archive.change(message_id, lambda one: editor.edit(one, text))
+    await _publish("chat:edited", message, ctx)
+    return MessageReply(message=message)
+
+
+@command("chat:delete", OneMessage)
+async def delete(cmd: OneMessage, ctx: Context) -> MessageReply:
+    """Take a message's text away: its author for some minutes, a moderator always.
+
+    Raises:
+        NotFound: there is no such message.
+        Forbidden: it is not the caller's to change, or not any more.
+    """
+    message = await ctx.world.archive.change(_message_id(cmd, ctx), _editor(ctx).delete)
+    # Deleted before, it is told again: the first time may have died before it was told.
+    await _publish("chat:deleted", message, ctx)
+    return MessageReply(message=message)
+
+
+@command("chat:report", ReportMessage)
+async def report(cmd: ReportMessage, ctx: Context) -> ReportReply:
+    """Show a message to the moderators, as it is now.
+
+    Raises:
+        NotFound: there is no such message, or it is not the caller's to see.
+        Forbidden: its room is not the caller's to read.
+    """
+    message_id = _message_id(cmd, ctx)
+    await _check_access(Room.named(message_id.room), ctx)
+    message = await ctx.world.archive.find(message_id)
+    report_id = await ctx.world.archive.report(message, _author(ctx), cmd.reason, ctx.now())
+    return ReportReply(report_id=report_id)
+
+
+@command("chat:typing", InRoom)
+async def typing(cmd: InRoom, ctx: Context) -> None:
+    """Let the others in a room see that the caller writes.
+
+    Raises:
+        NotFound: there is no such room.
+        Forbidden: the connection is not in it.
+    """
+    room = Room.named(cmd.room)
+    _check_joined(room, ctx)
+    event: TypingEvent = {"room": room.name, "from": _author(ctx)}
+    await ctx.world.publisher.emit("chat:typing", event, rooms.chat(room.name), skip=ctx.socket.sid)
+
+
+async def leave_rooms(world: World, left: Left) -> None:
+    """A socket is gone: it leaves its rooms."""
+    await world.chat.leave_all(left.sid)
+
+
+@periodic("chat archive", lambda _: ARCHIVE_SECONDS)
+async def archive_chat(world: World) -> int:
+    """Write what waits in the rooms' streams to the archive."""
+    return await world.archive.archive_once()
+
+
+# Who may
+
+
+async def _check_access(room: Room, ctx: Context) -> None:
+    if room.kind is Kind.WHISPER and ctx.player_id not in room.ids:
+        raise Forbidden
+    if room.kind is not Kind.DUEL or rooms.spectators(room.ids[0]) in ctx.socket.rooms:
+        return
+    if ctx.player_id not in await ctx.world.duels.fighters(room.ids[0]):
+        raise Forbidden("Only fighters and spectators are let in.")
+
+
+def _check_joined(room: Room, ctx: Context) -> None:
+    if rooms.chat(room.name) not in ctx.socket.rooms:
+        raise Forbidden("Join the room first.")
+
+
+async def _check_voice(ctx: Context) -> None:
+    until = await ctx.world.chat.muted_until(ctx.player_id) or 0
+    if until > ctx.now():
+        raise Muted(retry_after=(until - ctx.now()) / 1000)
+
+
+# What all of them do
+
+
+async def _say(room: Room, text: str, client_id: str | None, ctx: Context) -> MessageReply:
+    shown = _clean(text, ctx.world.settings)
+    outcome = await ctx.world.chat.send(room.name, _author(ctx), shown, client_id)
+    if isinstance(outcome, Refused):
+        await _tell_muted(outcome.muted_until, ctx)
+        raise outcome.error
+    if outcome.fresh:
+        await _publish("chat:message", outcome.message, ctx)
+    return MessageReply(message=outcome.message)
+
+
+async def _tell_muted(until: int | None, ctx: Context) -> None:
+    if until is None:
+        return
+    event = MutedEvent(player_id=ctx.player_id, muted_until=until, reason=TOO_FAST)
+    await ctx.world.publisher.emit("chat:muted", event, rooms.player(ctx.player_id))
+
+
+async def _publish(event: str, message: ChatMessage, ctx: Context) -> None:
+    room = Room.named(message["room"])
+    whispered = room.kind is Kind.WHISPER
+    audience = map(rooms.player, room.ids) if whispered else [rooms.chat(room.name)]
+    for name in audience:
+        await ctx.world.publisher.emit(event, message, name)
+
+
+async def _members(ids: list[str], world: World) -> list[Member]:
+    presence = await world.live.presence(ids)
+    return [Member(id=one, name=presence[one].name, status=presence[one].status) for one in ids]
+
+
+def _author(ctx: Context) -> Author:
+    return Author(id=ctx.player_id, name=ctx.caller.name)
+
+
+def _editor(ctx: Context) -> Editor:
+    window_ms = ctx.world.settings.chat.edit_seconds * 1000
+    return Editor(ctx.player_id, ctx.caller.moderates, ctx.now(), window_ms)
+
+
+def _clean(text: str, settings: Settings) -> str:
+    # The place to put another filter, before or after this one.
+    rules: tuple[TextRule, ...] = (masking(settings.chat.masked_words),)
+    return clean(text, settings.limits.chat_chars, rules)
+
+
+def _message_id(cmd: OneMessage, ctx: Context) -> MessageId:
+    """Which message: somebody else's whisper is not there, unless for a moderator."""
+    message_id = MessageId.parse(cmd.message_id)
+    room = Room.named(message_id.room)
+    if room.kind is Kind.WHISPER and ctx.player_id not in room.ids and not ctx.caller.moderates:
+        raise NotFound("There is no such message.")
+    return message_id
+
+
+def _before(cmd: ReadHistory) -> MessageId | None:
+    if cmd.before is None:
+        return None
+    try:
+        before = MessageId.parse(cmd.before)
+    except NotFound:
+        before = None
+    if before is None or before.room != cmd.room:
+        raise _problem("before", "It is no message of this room.", "message_id")
+    return before
+
+
+def _problem(field: str, message: str, kind: str) -> ValidationFailed:
+    return ValidationFailed(errors=[FieldProblem(field=field, message=message, type=kind)])

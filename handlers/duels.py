@@ -1,0 +1,392 @@
+"""Duels: offer, answer, play, watch; and what the clock and the connections do to them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from typing import Annotated, Any, TypedDict
+
+from pydantic import Field
+
+from game import duels as rules
+from game import rooms
+from game.duel_views import DuelView, may_see, view_for
+from game.duels import Duel
+from game.errors import Conflict, DuelOver, GameError, NotFound
+from handlers.base import Context, Id, Key, Nothing, Payload, World, command, periodic
+from state.duels import Step
+from state.ids import new_id
+from state.live import Attendance, Left
+
+SEED_BYTES = 32
+DEADLINE_SECONDS = 0.2  # how often each node looks: a round's end is late by half of it
+RETRY_MS = 500  # until it is known whether a fighter's node lives
+SILENT_BEATS = 2.5  # beats that a node may miss before its players' clocks are doubted
+
+
+class Challenge(Payload):
+    """Whom to challenge; the same key offers once, however often it is sent."""
+
+    opponent_id: Id
+    stake: Annotated[int, Field(ge=0, le=0)] = 0
+    key: Key
+
+
+class WhichDuel(Payload):
+    """One duel, by its id."""
+
+    duel_id: Id
+
+
+class Play(Payload):
+    """Which of the five cards, by position, are kept in this round."""
+
+    duel_id: Id
+    round: Annotated[int, Field(ge=1)]
+    hold: Annotated[list[Annotated[int, Field(ge=0, le=4)]], Field(max_length=5)]
+
+
+class DuelReply(TypedDict):
+    """The duel as the caller sees it."""
+
+    duel: DuelView
+
+
+class MaybeDuelReply(TypedDict):
+    """The duel as the caller sees it, null if there is none."""
+
+    duel: DuelView | None
+
+
+class OpponentView(TypedDict):
+    """`duel:opponent`: whether the other is there, and by when he must be back (ms)."""
+
+    duel_id: str
+    player_id: str
+    connected: bool
+    deadline: int | None
+
+
+# --- the challenge ------------------------------------------------------------------------
+
+
+@command("duel:challenge", Challenge)
+async def challenge(cmd: Challenge, ctx: Context) -> DuelReply:
+    """Offer a duel; it lives for a minute.
+
+    Raises:
+        NotFound: there is no such player.
+        ValidationFailed: it is the caller himself.
+        AlreadyInDuel: one of the two is fighting, or the caller has offered one.
+        IdempotencyMismatch: the key was used for another challenge.
+        Conflict: the opponent has too many open challenges.
+    """
+    opponent = await ctx.world.accounts.player(cmd.opponent_id)
+    duel = rules.challenge(
+        new_id(),
+        (ctx.player_id, ctx.caller.name),
+        (opponent.id, opponent.name),
+        secrets.token_hex(SEED_BYTES),
+        ctx.now(),
+        ctx.world.duels.rules,
+    )
+    mine = DuelReply(duel=view_for(duel, ctx.player_id))
+    body = [cmd.opponent_id, cmd.stake]
+    answer: DuelReply = await ctx.world.duels.create(duel, cmd.key, body, mine)
+    if answer is mine:
+        theirs = view_for(duel, opponent.id)
+        await ctx.world.publisher.emit("duel:challenged", theirs, rooms.player(opponent.id))
+    return answer
+
+
+@command("duel:accept", WhichDuel)
+async def accept(cmd: WhichDuel, ctx: Context) -> DuelReply:
+    """Start a duel that the caller was challenged to.
+
+    Raises:
+        NotFound: no such duel, or not the caller's to see.
+        Forbidden: it is the caller's own challenge.
+        Conflict: already answered, or its time is over.
+        AlreadyInDuel: one of the two is fighting another.
+    """
+
+    async def rule(duel: Duel) -> Duel:
+        for fighter in duel.fighters:
+            duel = await _with_presence(ctx.world, duel, fighter.id, ctx.now())
+        connected = {fighter.id: fighter.connected for fighter in duel.fighters}
+        return rules.accept(duel, ctx.player_id, connected, ctx.now())
+
+    return await _step(cmd.duel_id, ctx, rule)
+
+
+@command("duel:decline", WhichDuel)
+async def decline(cmd: WhichDuel, ctx: Context) -> DuelReply:
+    """Say no to a challenge.
+
+    Raises:
+        NotFound, Forbidden, Conflict: as for `accept`.
+    """
+
+    async def rule(duel: Duel) -> Duel:
+        return rules.decline(duel, ctx.player_id, ctx.now())
+
+    return await _step(cmd.duel_id, ctx, rule)
+
+
+@command("duel:cancel", WhichDuel)
+async def cancel(cmd: WhichDuel, ctx: Context) -> DuelReply:
+    """Take one's own challenge back.
+
+    Raises:
+        NotFound, Forbidden, Conflict: as for `accept`.
+    """
+
+    async def rule(duel: Duel) -> Duel:
+        return rules.cancel(duel, ctx.player_id, ctx.now())
+
+    return await _step(cmd.duel_id, ctx, rule)
+
+
+# --- the fight ----------------------------------------------------------------------------
+
+
+@command("duel:play", Play)
+async def play(cmd: Play, ctx: Context) -> DuelReply:
+    """Hold some of the five cards and draw the rest.
+
+    Raises:
+        NotFound: no such duel, or not the caller's.
+        Conflict: not accepted yet, or another round is being played.
+        NotYourTurn: the caller has played this round.
+        DuelOver: the duel is over.
+    """
+
+    async def rule(duel: Duel) -> Duel:
+        return rules.play(duel, ctx.player_id, cmd.round, cmd.hold, ctx.now())
+
+    return await _step(cmd.duel_id, ctx, rule)
+
+
+@command("duel:forfeit", WhichDuel)
+async def forfeit(cmd: WhichDuel, ctx: Context) -> DuelReply:
+    """Resign; the other wins.
+
+    Raises:
+        NotFound: no such duel, or not the caller's.
+        Conflict: not accepted yet.
+        DuelOver: the duel is over.
+    """
+
+    async def rule(duel: Duel) -> Duel:
+        return rules.forfeit(duel, ctx.player_id, ctx.now())
+
+    return await _step(cmd.duel_id, ctx, rule)
+
+
+async def _step(duel_id: str, ctx: Context, rule: Any) -> DuelReply:
+    step = await ctx.world.duels.step(duel_id, rule)
+    await _announce(ctx.world, step)
+    return DuelReply(duel=view_for(step.after, ctx.player_id))
+
+
+# --- looking on ---------------------------------------------------------------------------
+
+
+@command("duel:get", WhichDuel)
+async def get(cmd: WhichDuel, ctx: Context) -> DuelReply:
+    """A duel as the caller may see it.
+
+    Raises:
+        NotFound: no such duel, or not the caller's to see.
+    """
+    return DuelReply(duel=await _visible(cmd.duel_id, ctx))
+
+
+@command("duel:active", Nothing)
+async def active(_: Nothing, ctx: Context) -> MaybeDuelReply:
+    """The caller's duel: the one being fought, else his offer, else the newest to him."""
+    duel = await ctx.world.duels.open(ctx.player_id)
+    return MaybeDuelReply(duel=view_for(duel, ctx.player_id) if duel else None)
+
+
+@command("duel:spectate", WhichDuel)
+async def spectate(cmd: WhichDuel, ctx: Context) -> DuelReply:
+    """Watch others fight, without their hands.
+
+    Raises:
+        NotFound: no such duel, or not accepted yet.
+        DuelOver: the duel is over.
+        Conflict: the caller fights in it, or watches as many as he may.
+    """
+    room = rooms.spectators(cmd.duel_id)
+    _check_seats(ctx, room)
+    ctx.socket.join(room)  # first, so that nothing falls between the two
+    try:
+        duel = await ctx.world.duels.get(cmd.duel_id)
+        _check_watchable(duel, ctx.player_id)
+    except GameError:
+        ctx.socket.leave(room)
+        raise
+    return DuelReply(duel=view_for(duel, None))
+
+
+@command("duel:unspectate", WhichDuel)
+async def unspectate(cmd: WhichDuel, ctx: Context) -> DuelReply:
+    """Watch no more.
+
+    Raises:
+        NotFound: no such duel, or not the caller's to see.
+    """
+    ctx.socket.leave(rooms.spectators(cmd.duel_id))
+    return DuelReply(duel=await _visible(cmd.duel_id, ctx))
+
+
+async def _visible(duel_id: str, ctx: Context) -> DuelView:
+    duel = await ctx.world.duels.get(duel_id)
+    if not may_see(duel, ctx.player_id):
+        raise NotFound("There is no such duel.")
+    return view_for(duel, ctx.player_id)
+
+
+def _check_seats(ctx: Context, room: str) -> None:
+    watched = [other for other in ctx.socket.rooms if other.startswith(rooms.spectators(""))]
+    if len(watched) >= ctx.world.settings.limits.rooms_per_connection and room not in watched:
+        raise Conflict("This connection watches as many duels as it may.")
+
+
+def _check_watchable(duel: Duel, viewer_id: str) -> None:
+    if viewer_id in [fighter.id for fighter in duel.fighters]:
+        raise Conflict("You fight in this duel.")
+    if duel.status == "finished":
+        raise DuelOver
+    if duel.status != "active":
+        raise NotFound("There is no such duel.")
+
+
+# --- connections --------------------------------------------------------------------------
+
+
+async def came(ctx: Context) -> dict[str, Any]:
+    """A player signed in: if he was missed in a duel he is back; he is shown where it stands."""
+    await _note_presence(ctx.world, ctx.player_id, ctx.now())
+    duel = await ctx.world.duels.open(ctx.player_id)
+    return {"duel": view_for(duel, ctx.player_id) if duel else None}
+
+
+async def went(world: World, left: Left) -> None:
+    """With a player's last socket gone, his duel's clock stands still from then on."""
+    if left.sockets == 0:
+        await _note_presence(world, left.player_id, left.at)
+
+
+async def _note_presence(world: World, player_id: str, at: int) -> None:
+    duel_id = await world.duels.active(player_id)
+    if duel_id is None:
+        return
+
+    async def rule(duel: Duel) -> Duel:
+        return await _with_presence(world, duel, player_id, at)
+
+    await _announce(world, await world.duels.step(duel_id, rule))
+
+
+async def _with_presence(world: World, duel: Duel, player_id: str, at: int) -> Duel:
+    # Read after the duel: whoever saves last has seen the newest of both.
+    there = await world.live.attendance(player_id)
+    return rules.presence(duel, player_id, there.sockets > 0, there.seq, at)
+
+
+# --- the clock ----------------------------------------------------------------------------
+
+
+@periodic("duel deadlines", lambda _: DEADLINE_SECONDS)
+async def serve_deadlines(world: World) -> None:
+    """Do what is due in any duel, whichever node it was played on."""
+    due = await world.duels.due()
+    outcomes = await asyncio.gather(
+        *(_serve(world, duel_id) for duel_id in due), return_exceptions=True
+    )
+    for outcome in outcomes:  # one that failed is due again when its lease is over
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def _serve(world: World, duel_id: str) -> None:
+    try:
+        step = await world.duels.step(duel_id, lambda duel: _tick(world, duel))
+    except NotFound:
+        await world.duels.schedule(duel_id, 0, None)
+        return
+    if step.changed:
+        await _announce(world, step)
+    else:
+        at = max(rules.next_deadline(step.after) or 0, world.now() + RETRY_MS)
+        await world.duels.schedule(duel_id, step.after.version, at)
+
+
+async def _tick(world: World, duel: Duel) -> Duel:
+    if duel.status != "active":
+        return rules.tick(duel, world.now())
+    checked, silent = duel, False
+    for fighter in duel.fighters:
+        there = await world.live.attendance(fighter.id)
+        # Word of his coming or going may have been lost: this is what it would have said.
+        here = there.sockets > 0
+        checked = rules.presence(checked, fighter.id, here, there.seq, there.seen)
+        silent = silent or (here and not _known_alive(there, world))
+    # A server that is silent may be dead: then the others will say since when. Until that
+    # is known nobody can say that its players let the time run out.
+    return checked if silent else rules.tick(checked, world.now())
+
+
+def _known_alive(there: Attendance, world: World) -> bool:
+    silence = world.now() - there.alive_at
+    return silence <= SILENT_BEATS * world.settings.nodes.heartbeat_seconds * 1000
+
+
+# --- telling ------------------------------------------------------------------------------
+
+
+async def _announce(world: World, step: Step) -> None:
+    """Tell the two and the spectators what a step changed, each with his own view."""
+    if not step.changed:
+        return
+    for result in view_for(step.after, None)["rounds"][len(step.before.rounds) :]:
+        await _tell_all(world, step.after, "duel:round", {"duel_id": step.after.id, **result})
+    await _tell_of_absence(world, step)
+    await _tell_views(world, step.after, "duel:state")
+    if step.after.status == step.before.status:
+        return
+    if step.after.status != "active":
+        await _tell_views(world, step.after, "duel:ended")
+        await world.publisher.empty(rooms.spectators(step.after.id))
+    await world.publisher.presence_changed([fighter.id for fighter in step.after.fighters])
+
+
+async def _tell_of_absence(world: World, step: Step) -> None:
+    first, second = step.after.fighters
+    for before, now, other in zip(
+        step.before.fighters, (first, second), (second, first), strict=True
+    ):
+        if before.connected != now.connected:
+            news = OpponentView(
+                duel_id=step.after.id,
+                player_id=now.id,
+                connected=now.connected,
+                deadline=rules.away_deadline(step.after, now.id),
+            )
+            await world.publisher.emit("duel:opponent", news, rooms.player(other.id))
+
+
+async def _tell_views(world: World, duel: Duel, event: str) -> None:
+    for fighter in duel.fighters:
+        await world.publisher.emit(event, view_for(duel, fighter.id), rooms.player(fighter.id))
+    await world.publisher.emit(event, view_for(duel, None), rooms.spectators(duel.id))
+
+
+async def _tell_all(world: World, duel: Duel, event: str, data: object) -> None:
+    for room in (
+        *(rooms.player(fighter.id) for fighter in duel.fighters),
+        rooms.spectators(duel.id),
+    ):
+        await world.publisher.emit(event, data, room)

@@ -1,0 +1,88 @@
+"""Presence: show yourself, ask for others, be told when they change."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypedDict
+
+from pydantic import Field
+
+from handlers.base import Context, Id, Payload, command
+from state.live import Presence, Status
+
+PlayerIds = Annotated[list[Id], Field(max_length=100)]
+
+
+class PresenceView(TypedDict):
+    """How a player shows himself; `last_seen` in ms, null when that is not known."""
+
+    status: Status
+    last_seen: int | None
+    in_duel: bool
+
+
+class PresenceReply(TypedDict):
+    """The presence of each player asked for, by id."""
+
+    presence: dict[str, PresenceView]
+
+
+class StatusReply(TypedDict):
+    """The status that others see from now on."""
+
+    status: str
+
+
+class SetPresence(Payload):
+    """How to be shown while connected."""
+
+    status: Literal["online", "away", "busy"]
+
+
+class Players(Payload):
+    """Whom it is about."""
+
+    player_ids: PlayerIds
+
+
+def view(presence: Presence) -> PresenceView:
+    """What others see of a player."""
+    return PresenceView(
+        status=presence.status, last_seen=presence.last_seen, in_duel=presence.in_duel
+    )
+
+
+async def _presence_of(cmd: Players, ctx: Context) -> PresenceReply:
+    found = await ctx.world.live.presence(cmd.player_ids)
+    return PresenceReply(presence={player: view(one) for player, one in found.items()})
+
+
+@command("presence:set", SetPresence)
+async def show(cmd: SetPresence, ctx: Context) -> StatusReply:
+    """Show yourself as online, away or busy, on all devices alike."""
+    await ctx.world.live.set_status(ctx.player_id, cmd.status)
+    await ctx.world.publisher.presence_changed([ctx.player_id])
+    return StatusReply(status=cmd.status)
+
+
+@command("presence:query", Players)
+async def query(cmd: Players, ctx: Context) -> PresenceReply:
+    """How these players show themselves; unknown ones are offline."""
+    return await _presence_of(cmd, ctx)
+
+
+@command("presence:watch", Players)
+async def watch(cmd: Players, ctx: Context) -> PresenceReply:
+    """How these players show themselves, and be told when that changes.
+
+    Raises:
+        Conflict: more players than one connection may watch.
+    """
+    ctx.socket.watch(cmd.player_ids)  # first, so that no change falls between the two
+    return await _presence_of(cmd, ctx)
+
+
+@command("presence:unwatch", Players)
+async def unwatch(cmd: Players, ctx: Context) -> PresenceReply:
+    """Be told no more of these players."""
+    ctx.socket.unwatch(cmd.player_ids)
+    return await _presence_of(cmd, ctx)

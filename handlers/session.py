@@ -1,0 +1,59 @@
+"""The session itself: keep it signed in, and tell others that a player came or went."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any, TypedDict
+
+from pydantic import StringConstraints
+
+from game.errors import Forbidden
+from handlers.base import Context, Payload, World, command
+from state.live import Left
+
+
+class RefreshSession(Payload):
+    """A newer access token of the same account."""
+
+    token: Annotated[str, StringConstraints(min_length=1, max_length=4_096)]
+
+
+class SessionReply(TypedDict):
+    """When the session ends unless it is refreshed again, in ms."""
+
+    expires_at: int
+
+
+@command("session:refresh", RefreshSession)
+async def refresh(cmd: RefreshSession, ctx: Context) -> SessionReply:
+    """Go on with a newer access token, so that the socket need not be dropped.
+
+    Raises:
+        Unauthenticated, TokenExpired, TokenRevoked: the token is not good.
+        Forbidden: it is somebody else's.
+    """
+    claims = ctx.world.tokens.read(cmd.token)
+    await ctx.world.tokens.check(claims)
+    if claims.account_id != ctx.caller.account_id:
+        raise Forbidden
+    ctx.socket.renew(
+        replace(
+            ctx.caller,
+            family=claims.family,
+            token_id=claims.token_id,
+            expires_at=claims.expires_at,
+        )
+    )
+    return SessionReply(expires_at=claims.expires_at)
+
+
+async def came(ctx: Context) -> dict[str, Any]:
+    """A socket signed in: whoever watches the player is told."""
+    await ctx.world.publisher.presence_changed([ctx.player_id])
+    return {"muted_until": await ctx.world.chat.muted_until(ctx.player_id)}
+
+
+async def went(world: World, left: Left) -> None:
+    """A socket is gone: with a player's last one, whoever watches him is told."""
+    if left.sockets == 0:
+        await world.publisher.presence_changed([left.player_id])
