@@ -1,0 +1,1 @@
+"""The process: wiring, sockets, boundary, limits, broadcast, HTTP, health."""

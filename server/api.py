@@ -1,0 +1,208 @@
+"""REST: routes of the catalogue through the boundary, probes, and errors as RFC 9457 says."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from config.settings import Limits
+from game.errors import (
+    Forbidden,
+    GameError,
+    Internal,
+    MalformedPayload,
+    NotFound,
+    PayloadTooLarge,
+    Unauthenticated,
+)
+from handlers.base import Catalogue, Context, Route, World
+from server import wire
+from server.auth import Authenticator
+from server.boundary import Boundary, error_object, new_request_id
+from server.health import Health
+from server.http_address import Addresses
+from server.metrics import Metrics
+
+API = "/api/v1"
+METHODS = "GET, POST, PUT, PATCH, DELETE"
+PREFLIGHT_SECONDS = "600"
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Api:
+    """The HTTP side of the node."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        boundary: Boundary,
+        authenticator: Authenticator,
+        addresses: Addresses,
+        health: Health,
+        metrics: Metrics,
+        limits: Limits,
+        details: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._world = world
+        self._boundary = boundary
+        self._authenticator = authenticator
+        self._addresses = addresses
+        self._health = health
+        self._metrics = metrics
+        self._limits = limits
+        self._details = details
+
+    def mount(self, app: web.Application, catalogue: Catalogue) -> None:
+        """Add all routes and the middleware."""
+        app.middlewares.append(self._middleware())
+        for route in catalogue.routes:
+            app.router.add_route(route.method, API + route.path, self._handler(route))
+        app.router.add_get("/health/live", self._live)
+        app.router.add_get("/health/ready", self._ready)
+        app.router.add_get("/health", self._full_health)
+        app.router.add_get("/metrics", self._scrape)
+
+    def _handler(self, route: Route[Any]) -> Handler:
+        name = f"{route.method} {route.path}"
+
+        async def handle(request: web.Request) -> web.Response:
+            request_id = new_request_id()
+            outcome = await self._boundary.guard(
+                "route", name, request_id, lambda: self._run(route, request, request_id)
+            )
+            if outcome.error:
+                return problem(outcome.error, request_id)
+            return _json(route.status, outcome.value, request_id)
+
+        return handle
+
+    async def _run(self, route: Route[Any], request: web.Request, request_id: str) -> bytes:
+        caller = None
+        if route.signed_in:
+            caller = await self._authenticator.bearer(request.headers.get("Authorization", ""))
+        address = self._addresses.of(request)
+        body = await self._body(request) if request.method in {"POST", "PUT", "PATCH"} else {}
+        command = route.payload.model_validate(body)
+        reply = await route(command, Context(self._world, request_id, address, caller))
+        return b"" if reply is None else orjson.dumps(reply)
+
+    async def _body(self, request: web.Request) -> Any:
+        """The JSON body; none counts as `{}`."""
+        try:
+            raw = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise PayloadTooLarge from None
+        if not raw:
+            return {}
+        try:
+            return wire.read_json(raw.decode(), 0, self._limits.json_depth)
+        except UnicodeDecodeError:
+            raise MalformedPayload("The body is not UTF-8.") from None
+
+    # Probes
+
+    async def _live(self, _: web.Request) -> web.Response:
+        return _json(200, orjson.dumps({"status": "live"}))
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        ready = self._health.ready
+        body = {"status": "ready" if ready else "not_ready", "failing": self._health.failing}
+        return _json(200 if ready else 503, orjson.dumps(body))
+
+    async def _full_health(self, request: web.Request) -> web.Response:
+        request_id = new_request_id()
+
+        async def run() -> bytes:
+            header = request.headers.get("Authorization", "")
+            caller = await self._authenticator.bearer(header)
+            if caller.role not in {"admin", "operator"}:
+                raise Forbidden
+            return orjson.dumps({"checks": self._health.checks, **self._details()})
+
+        outcome = await self._boundary.guard("route", "GET /health", request_id, run)
+        if outcome.error:
+            return problem(outcome.error, request_id)
+        return _json(200, outcome.value, request_id)
+
+    async def _scrape(self, _: web.Request) -> web.Response:
+        return web.Response(
+            body=self._metrics.scrape(), headers={"Content-Type": "text/plain; version=0.0.4"}
+        )
+
+    # Everything that is not one of our routes
+
+    def _middleware(self) -> Any:
+        @web.middleware
+        async def translate(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.path.startswith(API):
+                return await self._cross_origin(request, handler)
+            return await _translated(request, handler)
+
+        return translate
+
+    async def _cross_origin(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Browsers may call from our own origin and from those of the settings."""
+        origin = request.headers.get("Origin", "")
+        if not origin:
+            return await _translated(request, handler)
+        allowed = self._addresses.allowed(origin, request.host)
+        preflight = "Access-Control-Request-Method" in request.headers
+        if request.method == "OPTIONS" and preflight:
+            response: web.StreamResponse = web.Response(status=204 if allowed else 403)
+        elif not allowed:
+            return problem(Forbidden("This origin may not call."), new_request_id())
+        else:
+            response = await _translated(request, handler)
+        if allowed:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Vary"] = "Origin"
+            response.headers["Access-Control-Allow-Methods"] = METHODS
+            response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+            response.headers["Access-Control-Max-Age"] = PREFLIGHT_SECONDS
+        return response
+
+
+async def _translated(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Aiohttp's own errors in our shape."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return problem(_as_ours(error), new_request_id(), status=error.status)
+
+
+def _as_ours(error: web.HTTPException) -> GameError:
+    match error.status:
+        case 401:
+            return Unauthenticated()
+        case 404 | 405:
+            return NotFound()
+        case 413:
+            return PayloadTooLarge()
+        case status if status < 500:
+            return MalformedPayload()
+    return Internal()
+
+
+def problem(error: GameError, request_id: str, status: int | None = None) -> web.Response:
+    """An error as application/problem+json (RFC 9457)."""
+    headers = {"X-Request-Id": request_id, "Content-Type": "application/problem+json"}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    body = orjson.dumps(error_object(error, request_id))
+    return web.Response(status=status or error.status, body=body, headers=headers)
+
+
+def _json(status: int, body: bytes, request_id: str | None = None) -> web.Response:
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    if request_id:
+        headers["X-Request-Id"] = request_id
+    return web.Response(status=status, body=body or None, headers=headers)

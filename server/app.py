@@ -1,0 +1,169 @@
+"""One node's life: what is started, in order, and ended in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from config.logging import get_logger
+from game.errors import DependencyUnavailable
+from server.bootstrap import Parts
+from server.forward import Forwarder
+from server.health import LAG_EVERY, PROBE_SECONDS
+from server.nodes import recheck_sessions
+
+START_SECONDS = 30.0  # for stores that are still starting
+RECHECK_SECONDS = 5.0  # how long a revocation may go unnoticed when its message was lost
+SAMPLE_SECONDS = 1.0
+POLL_SECONDS = 0.1
+KEEPALIVE_SECONDS = 75.0
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where a node listens: its port, shared by workers, and its own door for forwarding."""
+
+    address: str
+    port: int
+    shared: bool = False
+    door: Path | None = None
+
+
+@asynccontextmanager
+async def running(parts: Parts, listen: Listen) -> AsyncIterator[int]:
+    """Run a node for as long as the block lasts; yields the port that it listens on."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(parts.redis)
+        await stack.enter_async_context(parts.documents)
+        await _prepare(parts)
+        stack.push_async_callback(_last_words, parts)
+        _start_tasks(parts)
+        forwarder = await stack.enter_async_context(
+            Forwarder(parts.node, listen.door, parts.settings.limits.frame_bytes)
+        )
+        runner = web.AppRunner(
+            _application(parts, forwarder),
+            access_log=None,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            shutdown_timeout=parts.settings.shutdown.close_seconds,
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        port = await _listen(runner, listen)
+        stack.push_async_callback(_send_away, parts)
+        parts.health.set("draining", ok=True)
+        # What lives from here on is requests': the start's objects need no more looks.
+        gc.collect()
+        gc.freeze()
+        yield port
+
+
+async def _prepare(parts: Parts) -> None:
+    """Wait for the stores, then make what the node stands on."""
+    async with asyncio.timeout(START_SECONDS):
+        await _answering(parts.redis.ping)
+        await _answering(parts.documents.ping)
+    world, admin = parts.world, parts.settings.admin
+    await parts.membership.beat()
+    await world.accounts.prepare()
+    await world.archive.prepare()
+    if admin.username and admin.password:
+        secret = admin.password.get_secret_value()
+        families = await world.accounts.ensure_admin(admin.username, secret)
+        await world.tokens.revoke(*families)
+    # Before anybody is served: a duel's clock stood still while the server was dead.
+    await parts.membership.bury_the_dead()
+
+
+async def _answering(ping: Any) -> None:
+    while True:
+        try:
+            await ping()
+        except DependencyUnavailable:
+            await asyncio.sleep(POLL_SECONDS)
+        else:
+            return
+
+
+def _start_tasks(parts: Parts) -> None:
+    keep, health, settings = parts.supervisor.keep, parts.health, parts.settings
+    health.set("adapter", ok=False)
+
+    async def probe_adapter() -> None:
+        health.set("adapter", ok=parts.manager.subscribed)
+
+    keep("probe redis", lambda: health.probe("redis", parts.redis.ping), every=PROBE_SECONDS)
+    keep("probe mongo", lambda: health.probe("mongo", parts.documents.ping), every=PROBE_SECONDS)
+    keep("probe adapter", probe_adapter, every=PROBE_SECONDS / 4)
+    keep("watch loop", health.watch_loop, every=LAG_EVERY)
+    keep("sample", lambda: _sample(parts), every=SAMPLE_SECONDS)
+    keep("adapter", parts.manager.listen)
+    keep("beat", parts.membership.beat, every=settings.nodes.heartbeat_seconds)
+    keep("bury", parts.membership.bury_the_dead, every=settings.nodes.heartbeat_seconds)
+    keep("presence", parts.watchers.tell, every=settings.presence.batch_seconds)
+    keep("recheck", lambda: _recheck(parts), every=RECHECK_SECONDS)
+    for task in parts.catalogue.tasks:
+        keep(task.name, partial(task, parts.world), every=task.seconds(settings))
+
+
+async def _recheck(parts: Parts) -> None:
+    await recheck_sessions(parts.sockets, parts.world.tokens, parts.world.now)
+
+
+async def _sample(parts: Parts) -> None:
+    """Read the gauges that nobody sets."""
+    metrics, sockets = parts.metrics, parts.sockets.eio.sockets
+    metrics.send_buffer.set(sum(socket.waiting_bytes for socket in list(sockets.values())))
+    metrics.handshakes.set(len(sockets) - len(parts.sockets.sessions))
+    metrics.pool_in_use.labels("redis").set(parts.redis.in_use)
+    metrics.pool_in_use.labels("mongo").set(parts.documents.in_use)
+    for state, count in (await parts.world.duels.counts()).items():
+        metrics.duels.labels(state).set(count)
+
+
+def _application(parts: Parts, forwarder: Forwarder) -> web.Application:
+    app = web.Application(client_max_size=parts.settings.limits.body_bytes)
+    parts.api.mount(app, parts.catalogue)
+    app.middlewares.append(forwarder.middleware())
+    parts.sockets.attach(app)
+    return app
+
+
+async def _listen(runner: web.AppRunner, listen: Listen) -> int:
+    site = web.TCPSite(runner, listen.address, listen.port, reuse_port=listen.shared or None)
+    await site.start()
+    port: int = runner.addresses[0][1]
+    if listen.door:  # last: the parent takes the door for a sign that all is open
+        await web.UnixSite(runner, str(listen.door)).start()
+    return port
+
+
+async def _send_away(parts: Parts) -> None:
+    """Tell balancers, then clients, then let what runs come to its end."""
+    parts.health.set("draining", ok=False)
+    log.info("draining", connections=len(parts.sockets.sessions))
+    await parts.sockets.drain(parts.settings.shutdown.grace_seconds)
+    if not await parts.boundary.wait_idle(parts.settings.shutdown.close_seconds):
+        log.warning("handlers_cut_off")
+
+
+async def _last_words(parts: Parts) -> None:
+    """Finish what can be finished; what cannot is in the stores and found by others."""
+    seconds = parts.settings.shutdown.close_seconds
+    await parts.supervisor.stop(seconds)
+    try:
+        async with asyncio.timeout(seconds):
+            await parts.world.archive.archive_once()
+            await parts.membership.leave()
+    except (DependencyUnavailable, TimeoutError):
+        log.warning("stores_away_at_the_end")

@@ -1,0 +1,145 @@
+"""All wiring, in one file that reads like a parts list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import SecretStr
+
+from config.settings import Settings
+from handlers.base import Catalogue, World
+from server.api import Api
+from server.auth import Authenticator
+from server.boundary import Boundary
+from server.broadcast import Broadcast, RoomPublisher
+from server.health import Health
+from server.http_address import Addresses
+from server.metrics import Metrics
+from server.nodes import Membership
+from server.sockets import SocketServer
+from server.supervisor import Supervisor
+from server.watchers import Watchers
+from state.accounts import Accounts
+from state.archive import Archive
+from state.chat import Chat
+from state.connect import RedisStore
+from state.documents import DocumentStore
+from state.duels import Duels
+from state.live import Clock, Live
+from state.rates import Rates
+from state.tokens import Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One node, put together; server/app.py gives it a life."""
+
+    settings: Settings
+    node: str
+    redis: RedisStore
+    documents: DocumentStore
+    world: World
+    catalogue: Catalogue
+    boundary: Boundary
+    metrics: Metrics
+    health: Health
+    manager: Broadcast
+    watchers: Watchers
+    sockets: SocketServer
+    membership: Membership
+    supervisor: Supervisor
+    api: Api
+
+
+def build(
+    settings: Settings,
+    secret: SecretStr,
+    redis_url: str,
+    mongo_url: str,
+    *,
+    catalogue: Catalogue,
+    node: str,
+) -> Parts:
+    """Put a node together. Nothing is started, nothing is connected."""
+    metrics = Metrics()
+    redis = RedisStore(redis_url, settings.redis, metrics.observe_store)
+    documents = DocumentStore(mongo_url, settings.mongo, metrics.observe_store)
+    clock = Clock()
+    manager = Broadcast(redis, node, metrics)
+    world = World(
+        settings=settings,
+        now=clock,
+        accounts=Accounts(documents, settings, clock),
+        tokens=Tokens(redis, secret, settings, clock),
+        rates=Rates(redis, settings),
+        live=Live(redis, settings.limits, node, settings.nodes.lease_seconds),
+        chat=Chat(redis, settings),
+        archive=Archive(documents, redis, settings),
+        duels=Duels(redis, settings),
+        publisher=RoomPublisher(manager),
+    )
+    boundary = Boundary(metrics, settings.limits.handler_seconds)
+    addresses = Addresses(settings.http)
+    authenticator = Authenticator(world.accounts, world.tokens, clock)
+    health = Health(metrics)
+    watchers = Watchers(world.live, settings.presence.watched_per_connection)
+    sockets = SocketServer(
+        settings=settings,
+        world=world,
+        catalogue=catalogue,
+        boundary=boundary,
+        manager=manager,
+        watchers=watchers,
+        authenticator=authenticator,
+        addresses=addresses,
+        metrics=metrics,
+        node=node,
+    )
+    watchers.send = sockets.send
+    manager.on_close = sockets.end_room
+    manager.on_presence = watchers.changed
+    manager.on_subscribed = watchers.all_changed
+    return Parts(
+        settings=settings,
+        node=node,
+        redis=redis,
+        documents=documents,
+        world=world,
+        catalogue=catalogue,
+        boundary=boundary,
+        metrics=metrics,
+        health=health,
+        manager=manager,
+        watchers=watchers,
+        sockets=sockets,
+        membership=Membership(world.live, clock, sockets, settings.nodes),
+        supervisor=Supervisor(boundary, metrics),
+        api=Api(
+            world=world,
+            boundary=boundary,
+            authenticator=authenticator,
+            addresses=addresses,
+            health=health,
+            metrics=metrics,
+            limits=settings.limits,
+            details=lambda: _details(node, redis, documents, sockets),
+        ),
+    )
+
+
+def _details(
+    node: str, redis: RedisStore, documents: DocumentStore, sockets: SocketServer
+) -> dict[str, Any]:
+    return {
+        "node": node,
+        "connections": len(sockets.sessions),
+        "stores": {
+            "redis": {"in_use": redis.in_use, "size": redis.size, "open": redis.breaker.open},
+            "mongo": {
+                "in_use": documents.in_use,
+                "size": documents.size,
+                "open": documents.breaker.open,
+            },
+        },
+    }

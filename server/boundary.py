@@ -1,0 +1,162 @@
+"""The one boundary: every event, route, hook and background run goes through `guard`.
+
+Expected refusals are one log line; anything else is logged once with its trace, counted,
+and answered with `internal` and a request id that finds the log line. Nothing that a
+handler raises ends a connection or the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, NotRequired, TypedDict
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from config.logging import get_logger
+from game.errors import FieldProblem, GameError, HandlerTimeout, Internal, ValidationFailed
+from server.metrics import Metrics
+
+log = get_logger(__name__)
+
+_run = secrets.token_hex(4)
+_count = itertools.count(1)
+
+
+class ErrorObject(TypedDict):
+    """RFC 9457 problem details, the same over sockets and REST (protocol.md)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retryable: bool
+    retry_after: NotRequired[float]
+    errors: NotRequired[list[FieldProblem]]
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a guarded call came to: a value, or an error."""
+
+    value: Any = None
+    error: GameError | None = None
+
+
+def new_request_id() -> str:
+    """Unique over processes; short enough to be read out on the telephone."""
+    return f"{_run}-{next(_count):x}"
+
+
+def error_object(error: GameError, request_id: str) -> ErrorObject:
+    """What a client is shown of an error."""
+    shown = ErrorObject(
+        type="about:blank",
+        title=error.title,
+        status=error.status,
+        detail=error.detail,
+        code=error.code,
+        retryable=error.retryable,
+        request_id=request_id,
+    )
+    if error.retry_after is not None:
+        shown["retry_after"] = round(error.retry_after, 3)
+    if error.errors:
+        shown["errors"] = list(error.errors)
+    return shown
+
+
+class Boundary:
+    """Runs handlers; knows no transport."""
+
+    def __init__(self, metrics: Metrics, handler_seconds: float) -> None:
+        self._metrics = metrics
+        self._seconds = handler_seconds
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def guard(
+        self,
+        kind: str,
+        name: str,
+        request_id: str,
+        call: Callable[[], Awaitable[Any]],
+        *,
+        limited: bool = True,
+    ) -> Outcome:
+        """Run a call to its outcome; only the cancellation of the caller's own task leaves.
+
+        Args:
+            kind: event, route, hook or task; with `name`, the labels of its metrics.
+            limited: whether the handler's time-out applies.
+        """
+        started = time.perf_counter()
+        try:
+            outcome = Outcome(await self._timed(call) if limited else await call())
+        except GameError as error:
+            outcome = Outcome(error=error)
+            log.info("refused", kind=kind, name=name, request_id=request_id, code=error.code)
+        except ValidationError as error:
+            outcome = Outcome(error=validation_failed(error))
+        except BaseException as error:
+            if _cancelled_from_outside(error):
+                raise
+            outcome = Outcome(error=Internal())
+            log.exception("failed", kind=kind, name=name, request_id=request_id)
+        self._count(kind, name, outcome, time.perf_counter() - started)
+        return outcome
+
+    async def _timed(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        self._running += 1
+        self._idle.clear()
+        limit = asyncio.timeout(self._seconds)
+        try:
+            async with limit:
+                return await call()
+        except TimeoutError:
+            if limit.expired():
+                raise HandlerTimeout from None
+            raise  # the handler's own: not expected of it
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+
+    def _count(self, kind: str, name: str, outcome: Outcome, seconds: float) -> None:
+        code = outcome.error.code if outcome.error else "ok"
+        self._metrics.requests.labels(kind, name, code).inc()
+        self._metrics.seconds.labels(kind, name).observe(seconds)
+
+    async def wait_idle(self, seconds: float) -> bool:
+        """Wait until no request is being handled; False when the time is over first."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+def _cancelled_from_outside(error: BaseException) -> bool:
+    if isinstance(error, GeneratorExit):
+        return True
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and bool(task and task.cancelling())
+
+
+def validation_failed(error: ValidationError) -> ValidationFailed:
+    """Name the fields, never what stood in them."""
+    return ValidationFailed(errors=[_problem(problem) for problem in error.errors()])
+
+
+def _problem(problem: ErrorDetails) -> FieldProblem:
+    field = ".".join(str(part) for part in problem["loc"])
+    return FieldProblem(field=field, message=problem["msg"], type=problem["type"])

@@ -1,0 +1,64 @@
+"""Where a request comes from: the peer, or what a trusted proxy says; and its origin."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any
+
+from aiohttp import web
+
+from config.settings import Http
+
+CUSTOMER_BITS = 64  # of an IPv6 address; the rest is the customer's own to choose
+UNKNOWN = "unknown"  # a peer without an address: a Unix socket
+
+
+class Addresses:
+    """Reads addresses and origins the way the settings say."""
+
+    def __init__(self, http: Http) -> None:
+        self._proxies = http.trusted_proxies
+        self._origins = frozenset(http.origins)
+
+    def of(self, request: web.BaseRequest | None) -> str:
+        """The client's address; of an IPv6 address its /64, which is one customer's.
+
+        From the right of X-Forwarded-For, the first entry that no trusted proxy added:
+        everything left of it is what the client claims.
+        """
+        address = _parse(self._claimed(request)) if request else None
+        if isinstance(address, IPv6Address):
+            return str(IPv6Network((address, CUSTOMER_BITS), strict=False))
+        return str(address) if address else UNKNOWN
+
+    def _claimed(self, request: web.BaseRequest) -> str:
+        peer = request.remote or ""
+        if not self._trusted(peer):
+            return peer
+        hops = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
+        for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
+            if _parse(hop) is None:
+                return peer
+            peer = hop
+            if not self._trusted(hop):
+                break
+        return peer
+
+    def _trusted(self, text: str) -> bool:
+        address = _parse(text)
+        return address is not None and any(address in network for network in self._proxies)
+
+    def allowed(self, origin: str, host: str) -> bool:
+        """Whether a browser's page of that origin may talk to us."""
+        return origin in self._origins or origin in {f"http://{host}", f"https://{host}"}
+
+    def origin_allowed(self, origin: str, environ: dict[str, Any]) -> bool:
+        """The same question, as python-engineio asks it."""
+        return self.allowed(origin, environ.get("HTTP_HOST", ""))
+
+
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None

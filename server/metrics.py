@@ -1,0 +1,86 @@
+"""What is counted, timed and shown at /metrics (Prometheus text format)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+# From 0.5 ms, a fast handler, to the handler's time-out.
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
+
+
+class Metrics:
+    """All instruments of one process; with several workers the scrape adds them up."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        made: dict[str, Any] = {"registry": self.registry}
+        live: dict[str, Any] = {**made, "multiprocess_mode": "livesum"}
+        worst: dict[str, Any] = {**made, "multiprocess_mode": "livemax"}
+        self.connections = Gauge("showdown_connections", "Signed-in sockets.", **live)
+        self.handshakes = Gauge("showdown_handshakes", "Sockets not signed in yet.", **live)
+        self.requests = Counter(
+            "showdown_requests_total",
+            "Events, routes, hooks and background runs by outcome: ok or an error code.",
+            ["kind", "name", "outcome"],
+            **made,
+        )
+        self.seconds = Histogram(
+            "showdown_request_seconds",
+            "Time in a handler.",
+            ["kind", "name"],
+            buckets=SECONDS,
+            **made,
+        )
+        self.refusals = Counter(
+            "showdown_refusals_total", "Refused before a handler ran, by code.", ["code"], **made
+        )
+        self.disconnects = Counter(
+            "showdown_disconnects_total", "Connections that the server ended.", ["code"], **made
+        )
+        self.deliveries = Counter("showdown_deliveries_total", "Events put on a socket.", **made)
+        self.publish_failures = Counter(
+            "showdown_publish_failures_total", "Events that other nodes were not told of.", **made
+        )
+        self.send_buffer = Gauge("showdown_send_buffer_bytes", "Waiting for clients.", **live)
+        self.store_seconds = Histogram(
+            "showdown_store_seconds",
+            "Time of a call to a store.",
+            ["store", "operation"],
+            buckets=SECONDS,
+            **made,
+        )
+        self.pool_in_use = Gauge(
+            "showdown_pool_connections_in_use", "Busy connections.", ["store"], **live
+        )
+        self.ready = Gauge(
+            "showdown_check_ok", "1 when a readiness check passes.", ["check"], **worst
+        )
+        self.loop_lag = Gauge("showdown_loop_lag_seconds", "How late the loop is.", **worst)
+        self.restarts = Counter(
+            "showdown_task_restarts_total", "Background tasks that failed.", ["task"], **made
+        )
+        self.duels = Gauge("showdown_duels", "Open duels by state.", ["state"], **worst)
+        self.archived = Counter("showdown_chat_archived_total", "Messages archived.", **made)
+
+    def observe_store(self, store: str, operation: str, seconds: float) -> None:
+        """One answered call to a store (state.breaker.Observer)."""
+        self.store_seconds.labels(store, operation).observe(seconds)
+
+    def scrape(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        if os.environ.get(MULTIPROCESS):
+            together = CollectorRegistry()
+            MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+            return generate_latest(together)
+        return generate_latest(self.registry)

@@ -1,0 +1,152 @@
+"""The command `serve`: the stores if we own them, then one node, or several workers."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from config.logging import get_logger
+from config.settings import Settings, SettingsError, embedded_secret
+from handlers.catalogue import CATALOGUE
+from server.app import Listen, running
+from server.bootstrap import build
+from server.workers import WORKER, Workers
+from state.connect import RedisStore
+from state.embedded import EmbeddedDocuments, EmbeddedValkey
+from state.live import Live
+from state.ownership import DataDirBusy
+
+FORCED = 130  # the exit code after a second signal, as a shell's for Ctrl-C
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where the live and the durable state are, and what signs tokens."""
+
+    redis_url: str
+    mongo_url: str
+    secret: SecretStr
+
+
+def run(settings: Settings) -> int:
+    """Serve until a signal says to stop; a second one does not wait.
+
+    Raises:
+        SettingsError: the data directory is in use by another server.
+    """
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(settings))
+    except DataDirBusy as error:
+        raise SettingsError(str(error)) from None
+    return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if importlib.util.find_spec("uvloop") is None:  # there is none for Windows
+        return None
+    import uvloop  # noqa: PLC0415 - where there is one
+
+    return uvloop.new_event_loop
+
+
+async def _serve(settings: Settings) -> None:
+    stop = _stop_on_signals()
+    if worker := os.environ.get(WORKER):
+        await _serve_as_worker(settings, worker, stop)
+        return
+    async with _stores(settings) as stores:
+        if settings.workers > 1:
+            async with Workers(settings, stores) as workers:
+                _announce(settings, workers.port)
+                await stop.wait()
+        else:
+            node = secrets.token_hex(4)
+            listen = Listen(settings.address, settings.port)
+            await _serve_node(settings, stores, listen, node, stop, _announce)
+
+
+async def _serve_as_worker(settings: Settings, worker: str, stop: asyncio.Event) -> None:
+    node, door = worker.split(" ", 1)
+    if not (settings.redis_url and settings.mongo_url and settings.auth.secret):
+        raise SettingsError(f"{WORKER} is the parent's to set")
+    stores = Stores(settings.redis_url, settings.mongo_url, settings.auth.secret)
+    listen = Listen(settings.address, settings.port, shared=True, door=Path(door))
+    await _serve_node(settings, stores, listen, node, stop, lambda *_: None)
+
+
+async def _serve_node(
+    settings: Settings,
+    stores: Stores,
+    listen: Listen,
+    node: str,
+    stop: asyncio.Event,
+    announce: Callable[[Settings, int], None],
+) -> None:
+    parts = build(
+        settings,
+        stores.secret,
+        stores.redis_url,
+        stores.mongo_url,
+        catalogue=CATALOGUE,
+        node=node,
+    )
+    async with running(parts, listen) as port:
+        log.info("serving", node=node, port=port)
+        announce(settings, port)
+        await stop.wait()
+
+
+@asynccontextmanager
+async def _stores(settings: Settings) -> AsyncIterator[Stores]:
+    """The stores of the settings, or bundled ones in the data directory."""
+    async with AsyncExitStack() as stack:
+        redis_url, mongo_url = settings.redis_url, settings.mongo_url
+        if redis_url is None:
+            data_dir = settings.data_dir
+            valkey = EmbeddedValkey(data_dir, fsync=settings.redis.fsync, on_event=log.info)
+            redis_url = (await stack.enter_async_context(valkey)).url
+            await _all_former_nodes_are_gone(redis_url, settings)
+        if mongo_url is None:
+            documents = EmbeddedDocuments(settings.data_dir, on_event=log.info)
+            mongo_url = (await stack.enter_async_context(documents)).url
+        secret = settings.auth.secret or embedded_secret(settings.data_dir)
+        yield Stores(redis_url, mongo_url, secret)
+
+
+async def _all_former_nodes_are_gone(redis_url: str, settings: Settings) -> None:
+    """We own the store, so whatever node beat in it before is dead: no lease to wait for."""
+    async with RedisStore(redis_url, settings.redis) as redis:
+        await Live(redis, settings.limits, "", settings.nodes.lease_seconds).declare_gone()
+
+
+def _announce(settings: Settings, port: int) -> None:
+    """Say where the server is, to people and to scripts that read standard output."""
+    print(f"Showdown is ready: http://{settings.address}:{port}/", flush=True)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """Set at the first SIGTERM or Ctrl-C; the second ends the process at once."""
+    stop = asyncio.Event()
+
+    def asked(*_: Any) -> None:
+        if stop.is_set():
+            os._exit(FORCED)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+    return stop

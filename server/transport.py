@@ -1,0 +1,382 @@
+"""One client's Engine.IO socket: a plain reader, a writer without a task, pings by a timer.
+
+python-engineio 4.15 makes a task and a `wait_for` per message that comes in, a queue and
+a writer task for what goes out, a sleeping task per client for pings, and loses track of
+a client whose frame does not parse. What is replaced here, and checked against 4.15.1 by
+tests/unit/test_seams.py: `AsyncServer._handle_connect` (the only place where sockets are
+made), `AsyncSocket.send`, `close`, `schedule_ping`, `handle_post_request` and
+`_upgrade_websocket`. Polling's `poll` and `handle_get_request` are the stock ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import engineio
+from aiohttp import WSMsgType, web
+from engineio import exceptions, packet
+from engineio.async_socket import AsyncSocket
+
+from config.logging import get_logger
+from config.settings import Limits
+
+if TYPE_CHECKING:
+    from server.session import Session
+
+CLOSE_SECONDS = 2.0  # for the last frames of a connection that ends to be read
+PACKETS_PER_BODY = 64  # in one polling request; the JavaScript client sends what has piled up
+RECORD_SEPARATOR = "\x1e"
+
+TEXT_FRAME = 0x81  # RFC 6455, 5.2: final fragment, text
+BINARY_FRAME = 0x82
+CLOSE_FRAME = b"\x88\x02\x03\xe8"  # status 1000
+
+log = get_logger(__name__)
+
+
+class Message(packet.Packet):
+    """An Engine.IO message whose encodings are made once, however many receive it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(packet.MESSAGE, text)
+        self.encode_cache = "4" + text
+        self.frame = websocket_frame(self.encode_cache.encode())
+
+
+def websocket_frame(payload: bytes, opcode: int = TEXT_FRAME) -> bytes:
+    """A complete, unmasked server-to-client frame (RFC 6455, 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((opcode, size)) + payload
+    if size < 65_536:
+        return bytes((opcode, 126)) + size.to_bytes(2, "big") + payload
+    return bytes((opcode, 127)) + size.to_bytes(8, "big") + payload
+
+
+class GameSocket(AsyncSocket):
+    """A client's connection, over WebSocket or long-polling."""
+
+    server: Engine
+    upgrading: bool
+    upgraded: bool
+    closing: bool
+    closed: bool
+
+    def __init__(self, server: Engine, sid: str, request: web.Request) -> None:
+        super().__init__(server, sid)
+        self.request: web.Request | None = request
+        self.seat: Session | None = None  # set at sign-in by server/sockets.py
+        self._held: list[packet.Packet] | None = None
+        self._transport: asyncio.WriteTransport | None = None
+        self._out: list[bytes] = []
+        self._queued_bytes = 0  # of packets that wait for a poll
+        self._timer: asyncio.TimerHandle | None = None
+        self._receiving = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
+
+    # Out
+
+    async def send(self, pkt: packet.Packet) -> None:
+        """Send a packet; python-socketio's way in."""
+        self.post(pkt)
+
+    def post(self, pkt: packet.Packet) -> None:
+        """Send a packet without waiting; what one turn of the loop posts leaves as one write."""
+        if self.closed:
+            return
+        if self._held is not None:
+            self._held.append(pkt)
+            return
+        if self._transport is None:
+            self._queue(pkt)
+            return
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(_frame_of(pkt))
+
+    def hold(self) -> None:
+        """Keep what is posted back, until `release`: a sign-in is being prepared."""
+        self._held = []
+
+    def release(self, *first: packet.Packet) -> None:
+        """Post these, then what was held."""
+        held, self._held = self._held or [], None
+        for pkt in (*first, *held):
+            self.post(pkt)
+
+    def _queue(self, pkt: packet.Packet) -> None:
+        self._queued_bytes = self._queued_bytes + len(pkt.encode()) if self.queue.qsize() else 0
+        self.queue.put_nowait(pkt)
+        if self._queued_bytes > self.server.limits.send_buffer_bytes:
+            self.server.on_overflow(self)
+
+    def _flush(self) -> None:
+        transport = self._transport
+        data = b"".join(self._out)
+        self._out.clear()
+        # uvloop's write raises on a transport that was just closed.
+        if transport is None or transport.is_closing() or not data:
+            return
+        if transport.get_write_buffer_size() + len(data) > self.server.limits.send_buffer_bytes:
+            self.server.on_overflow(self)
+            return
+        transport.write(data)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What was sent and not yet taken by the client's kernel, or by its next poll."""
+        if self._transport is None:
+            return self._queued_bytes
+        return self._transport.get_write_buffer_size()
+
+    # In
+
+    async def handle_post_request(self, environ: dict[str, Any]) -> None:
+        """A polling client's packets: one request at a time, so that their order holds."""
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if length > self.server.limits.frame_bytes:
+            raise exceptions.ContentTooLongError
+        try:
+            body = await environ["wsgi.input"].readexactly(length)
+            packets = body.decode().split(RECORD_SEPARATOR)
+        except (asyncio.IncompleteReadError, UnicodeDecodeError):
+            raise exceptions.UnknownPacketError from None
+        if len(packets) > PACKETS_PER_BODY:
+            raise exceptions.ContentTooLongError
+        async with self._receiving:
+            for text in packets:
+                if not self.closed:
+                    await self._receive(text)
+
+    async def _receive(self, text: str) -> None:
+        """Take one text packet: its first character is the type (Engine.IO v4, "Packet")."""
+        match text[:1]:
+            case "4":
+                await self.server.on_message(self.sid, text[1:])
+            case "b":  # polling's binary message, in base64
+                await self.server.on_message(self.sid, _base64(text))
+            case "3":
+                self.schedule_ping()
+            case "1":
+                await self.close(abort=True, reason=self.server.reason.CLIENT_DISCONNECT)
+            case "2" | "5" | "6":  # answered during an upgrade only
+                pass
+            case _:
+                raise exceptions.UnknownPacketError
+
+    async def _upgrade_websocket(self, environ: dict[str, Any]) -> Any:
+        """Serve a WebSocket from its handshake to its end."""
+        if self.upgraded or self.upgrading:
+            return self.server._bad_request("Upgraded already")  # noqa: SLF001 - stock's own answer
+        # Compression costs more than it gives on small messages.
+        ws = web.WebSocketResponse(
+            max_msg_size=self.server.limits.frame_bytes, compress=False, timeout=CLOSE_SECONDS
+        )
+        request = environ["aiohttp.request"]
+        await ws.prepare(request)
+        if self.connected and not await self._probe(ws):
+            self.upgrading = False
+            await ws.close()
+            return ws
+        await self._serve(ws, request)
+        return ws
+
+    async def _probe(self, ws: web.WebSocketResponse) -> bool:
+        """The upgrade's hand-over: probe, answer, end of the open poll, upgrade."""
+        self.upgrading = True
+        try:
+            async with asyncio.timeout(self.server.limits.ping_timeout_seconds):
+                if await _text(ws) != "2probe":
+                    return False
+                await ws.send_str("3probe")
+                self.queue.put_nowait(packet.Packet(packet.NOOP))
+                return await _text(ws) == "5" and not self.closed
+        except (TimeoutError, ConnectionError):
+            return False
+
+    async def _serve(self, ws: web.WebSocketResponse, request: web.Request) -> None:
+        self.connected = self.upgraded = True
+        self.upgrading = False
+        transport = request.transport
+        if transport is None:
+            await self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+            return
+        self._drain_into(transport)
+        try:
+            await self._read(ws)
+        except exceptions.UnknownPacketError:
+            log.info("junk_packet", sid=self.sid)
+        finally:
+            await self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+            await ws.close(drain=False)
+
+    def _drain_into(self, transport: asyncio.WriteTransport) -> None:
+        """From here on frames are written straight, after what was queued before."""
+        self._transport = transport
+        while not self.queue.empty():
+            pkt = self.queue.get_nowait()
+            self.queue.task_done()
+            if pkt is not None:
+                self.post(pkt)
+
+    async def _read(self, ws: web.WebSocketResponse) -> None:
+        """Handle message after message; the next is not read before the last is done, so
+        order holds and a client that floods is slowed by TCP.
+        """
+        while not self.closed:
+            message = await ws.receive()
+            if message.type is WSMsgType.TEXT:
+                await self._receive(message.data)
+            elif message.type is WSMsgType.BINARY:
+                await self.server.on_message(self.sid, message.data)
+            else:
+                return
+
+    # Life
+
+    def schedule_ping(self) -> None:
+        """The client lives; ask again in a while."""
+        self._set_timer(self.server.limits.ping_seconds, self._ping)
+
+    def _ping(self) -> None:
+        self.post(packet.Packet(packet.PING))
+        self._set_timer(self.server.limits.ping_timeout_seconds, self._no_answer)
+
+    def _no_answer(self) -> None:
+        reason = self.server.reason.PING_TIMEOUT
+        self.server.spawn(self.close(abort=True, reason=reason))
+
+    def _set_timer(self, seconds: float, callback: Callable[[], None]) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = None if self.closing else self._loop.call_later(seconds, callback)
+
+    async def close(
+        self,
+        wait: bool = True,  # noqa: ARG002, FBT002 - stock's signature; we never wait for a client
+        abort: bool = False,  # noqa: FBT002
+        reason: str | None = None,
+    ) -> None:
+        """End the connection: tell the application once, then the client, then the kernel.
+
+        `abort` leaves out the goodbye to a client that is known to be gone.
+        """
+        if self.closed or self.closing:
+            return
+        self.closing = True
+        log.debug("closing", sid=self.sid, reason=reason)
+        if self._timer:
+            self._timer.cancel()
+        try:
+            await self.server.on_disconnect(self.sid)
+        finally:
+            if not abort:
+                self.post(packet.Packet(packet.CLOSE))
+            self.closed = True
+            self.queue.put_nowait(None)  # ends a poll that waits
+            self.server.sockets.pop(self.sid, None)
+            self._hang_up(abort=abort)
+
+    def _hang_up(self, *, abort: bool) -> None:
+        transport, self.request = self._transport, None
+        if transport is None or transport.is_closing():
+            return
+        if abort:
+            transport.abort()
+            return
+        self._out.append(CLOSE_FRAME)
+        self._flush()
+        # A client that does not read its last frames must not keep them in memory.
+        self._loop.call_later(CLOSE_SECONDS, transport.abort)
+
+
+class Engine(engineio.AsyncServer):
+    """The Engine.IO server, with our sockets.
+
+    `on_message`, `on_disconnect` and `on_overflow` are set by server/sockets.py.
+    """
+
+    sockets: dict[str, GameSocket]
+
+    def __init__(self, *, limits: Limits, node: str, **options: Any) -> None:
+        super().__init__(
+            async_mode="aiohttp",
+            ping_interval=limits.ping_seconds,
+            ping_timeout=limits.ping_timeout_seconds,
+            max_http_buffer_size=limits.frame_bytes,
+            monitor_clients=False,  # each socket has its own timer
+            **options,
+        )
+        self.limits = limits
+        self.node = node
+        self.on_message: Callable[[str, str | bytes], Awaitable[None]]
+        self.on_disconnect: Callable[[str], Awaitable[None]]
+        self.on_overflow: Callable[[GameSocket], None]
+        self.admit: Callable[[GameSocket], bool]
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Any) -> None:
+        """Run a short coroutine that nobody waits for."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def generate_id(self) -> str:
+        """An id that says on which node its session lives; server/forward.py reads it."""
+        return f"{self.node}.{super().generate_id()}"
+
+    async def _handle_connect(
+        self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
+    ) -> Any:
+        """Open a session (Engine.IO v4, "Handshake")."""
+        socket = GameSocket(self, self.generate_id(), environ["aiohttp.request"])
+        if not self.admit(socket):
+            return self._refused()
+        self.sockets[socket.sid] = socket
+        socket.post(packet.Packet(packet.OPEN, self._handshake(socket.sid, transport)))
+        socket.schedule_ping()
+        if transport == "websocket":
+            try:
+                return await socket.handle_get_request(environ)
+            finally:  # also when the WebSocket handshake itself was wrong
+                await socket.close(abort=True)
+        socket.connected = True
+        return self._ok(await socket.poll(), jsonp_index=jsonp_index)
+
+    def _handshake(self, sid: str, transport: str) -> dict[str, Any]:
+        return {
+            "sid": sid,
+            "upgrades": self._upgrades(sid, transport),
+            "pingTimeout": int(self.limits.ping_timeout_seconds * 1000),
+            "pingInterval": int(self.limits.ping_seconds * 1000),
+            "maxPayload": self.limits.frame_bytes,
+        }
+
+    @staticmethod
+    def _refused() -> dict[str, Any]:
+        headers = [("Content-Type", "text/plain"), ("Retry-After", "1")]
+        return {"status": "503 SERVICE UNAVAILABLE", "headers": headers, "response": b"full"}
+
+
+def _frame_of(pkt: packet.Packet) -> bytes:
+    if isinstance(pkt, Message):
+        return pkt.frame
+    encoded = pkt.encode()
+    if isinstance(encoded, bytes):
+        return websocket_frame(encoded, BINARY_FRAME)
+    return websocket_frame(encoded.encode())
+
+
+def _base64(text: str) -> bytes:
+    try:
+        data: bytes = packet.Packet(encoded_packet=text).data
+    except ValueError:
+        raise exceptions.UnknownPacketError from None
+    return data
+
+
+async def _text(ws: web.WebSocketResponse) -> str | None:
+    message = await ws.receive()
+    return message.data if message.type is WSMsgType.TEXT else None

@@ -1,0 +1,100 @@
+"""The Socket.IO v5 packet, read from the front: enough to answer before parsing the rest.
+
+    <type>[<attachments>-][/<namespace>,][<ack id>][JSON]
+
+https://github.com/socketio/socket.io-protocol, "Packet encoding".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from game.errors import MalformedPayload
+
+CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = range(7)
+
+# Bounded on purpose: an ack id or a count of more digits than this is junk.
+_HEAD = re.compile(r"([0-6])(?:(\d{1,3})-)?(?:(/[^,]{0,63}),?)?(\d{1,15})?", re.ASCII)
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]')
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What stands before the JSON; `start` is where the JSON begins."""
+
+    type: int
+    namespace: str
+    ack_id: int | None
+    attachments: int
+    start: int
+
+
+def read_head(packet: str) -> Head:
+    """Read the head of a packet of any length, in constant time.
+
+    Raises:
+        MalformedPayload: it is not one.
+    """
+    found = _HEAD.match(packet)
+    if found is None:
+        raise MalformedPayload("This is not a Socket.IO packet.")
+    kind, attachments, namespace, ack_id = found.groups()
+    return Head(
+        type=int(kind),
+        namespace=namespace or "/",
+        ack_id=int(ack_id) if ack_id else None,
+        attachments=int(attachments or 0),
+        start=found.end(),
+    )
+
+
+def read_json(packet: str, start: int, max_depth: int) -> Any:
+    """Parse what follows the head, after a look at how deep it nests.
+
+    Raises:
+        MalformedPayload: no JSON (NaN, lone surrogates and the like included), or too deep.
+    """
+    if depth_exceeds(packet, start, max_depth):
+        raise MalformedPayload(f"JSON may nest {max_depth} levels deep.")
+    try:
+        return orjson.loads(packet[start:])
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        raise MalformedPayload("The payload is not valid JSON.") from None
+
+
+def depth_exceeds(text: str, start: int, max_depth: int) -> bool:
+    """Whether JSON nests deeper than that, without parsing it.
+
+    Counting all opening brackets settles nearly every message; only one with many of
+    them is walked, brackets inside of strings left out.
+    """
+    if text.count("[", start) + text.count("{", start) <= max_depth:
+        return False
+    depth = 0
+    for token in _BRACKETS.finditer(text, start):
+        bracket = token.group()
+        if bracket in "[{":
+            depth += 1
+            if depth > max_depth:
+                return True
+        elif bracket in "]}":
+            depth -= 1
+    return False
+
+
+def event_arguments(body: Any) -> tuple[str, dict[str, Any]]:
+    """The name and the one object argument of an event; no argument counts as `{}`.
+
+    Raises:
+        MalformedPayload: not a name followed by at most one object.
+    """
+    match body:
+        case [str(name)]:
+            return name, {}
+        case [str(name), dict(argument)]:
+            return name, argument
+    raise MalformedPayload("An event is a name and one JSON object.")
