@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 # the one of `typing`.
 from typing_extensions import TypedDict
 
+from config.settings import Settings
 from game import rooms
 from game.chat import (
     ROOM_PATTERN,
@@ -27,10 +28,7 @@ from game.chat import (
 from game.errors import FieldProblem, Forbidden, Muted, NotFound, ValidationFailed
 from handlers.base import Context, Id, Key, Payload, World, command, periodic
 from state.chat import Refused
-
-if TYPE_CHECKING:
-    from config.settings import Settings
-    from state.live import Left
+from state.live import Left
 
 JOIN_MESSAGES = 50  # protocol.md, chat:join
 PAGE_MESSAGES = 100  # protocol.md, chat:history
@@ -82,34 +80,48 @@ TypingEvent = TypedDict("TypingEvent", {"room": str, "from": Author})
 
 
 class InRoom(Payload):
+    """Which room."""
+
     room: RoomName
 
 
 class SendMessage(InRoom):
+    """What to say; the same `client_id` says it once, however often it is sent."""
+
     text: str
     client_id: Key | None = None
 
 
 class ReadHistory(InRoom):
+    """How many messages, and before which one."""
+
     before: MessageIdText | None = None
     limit: Annotated[int, Field(ge=1, le=PAGE_MESSAGES)] = JOIN_MESSAGES
 
 
 class Whisper(Payload):
+    """What to say to whom; the same `client_id` says it once."""
+
     to: Id
     text: str
     client_id: Key | None = None
 
 
 class OneMessage(Payload):
+    """Which message."""
+
     message_id: MessageIdText
 
 
 class EditMessage(OneMessage):
+    """What it says from now on."""
+
     text: str
 
 
 class ReportMessage(OneMessage):
+    """What is wrong with it."""
+
     reason: Annotated[str, StringConstraints(min_length=1, max_length=500)]
 
 

@@ -15,11 +15,15 @@ MUTE_SECONDS_MAX = 30 * 86_400  # longer is a ban
 
 
 class Unmute(Payload):
+    """Who may speak again, and why."""
+
     player_id: Id
     reason: Annotated[str, StringConstraints(max_length=500)] = ""
 
 
 class Mute(Unmute):
+    """Who may not speak, for how long, and why."""
+
     seconds: Annotated[int, Field(ge=1, le=MUTE_SECONDS_MAX)] = MUTE_SECONDS
 
 

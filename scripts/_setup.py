@@ -23,7 +23,7 @@ VENV = Path(".venv")
 PYTHON = VENV / "bin" / "python"
 DOCUMENTS = VENV / "documents"  # outside the import path: a GPL program, run and not imported
 NPM_FILES = ["package.json", "package-lock.json", ".npmrc"]
-HALFWAY = VENV / ".halfway"  # there while packages are being installed
+LOCK = Path(".setup.lock")  # says "halfway" while .venv is being changed, else nothing
 PIP_INSTALL = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
 LOCKED = {
     "serve": [f"requirements/{name}.txt" for name in ("uv", "serve", "documents")],
@@ -69,25 +69,29 @@ def stamp(name: str) -> Path:
 def is_done(name: str) -> bool:
     """Whether everything of a set is installed as it is locked now."""
     try:
-        fits = stamp(name).read_text() == fingerprint(name)
+        done = stamp(name).read_text() == fingerprint(name) and not was_left_halfway()
     except OSError:
         return False
-    return fits and not HALFWAY.exists() and (name != "test" or Path("node_modules").is_dir())
+    return done and PYTHON.exists() and (name != "test" or Path("node_modules").is_dir())
+
+
+def was_left_halfway() -> bool:
+    """Whether a set-up is at work, or was killed at it."""
+    return LOCK.stat().st_size > 0
 
 
 def fingerprint(name: str) -> str:
-    """What the installation of a set depends on: its lock files and the Python of .venv."""
-    parts = [
-        (VENV / "pyvenv.cfg").read_bytes(),
-        *(Path(lock).read_bytes() for lock in LOCKED[name]),
-    ]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+    """What the installation of a set depends on: the Python of .venv, and its lock files."""
+    digest = hashlib.sha256(repr(sys.version_info[:2]).encode())
+    for path in (VENV / "pyvenv.cfg", *map(Path, LOCKED[name])):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager
 def only_one_at_a_time() -> Iterator[int]:
     """Hold the lock of this checkout and give its descriptor."""
-    with Path(".setup.lock").open("a") as lock:
+    with LOCK.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -99,13 +103,13 @@ def only_one_at_a_time() -> Iterator[int]:
 @contextlib.contextmanager
 def marked_as_halfway() -> Iterator[None]:
     """Leave a mark when we are killed or interrupted, but not after an orderly failure."""
-    HALFWAY.touch()
+    LOCK.write_text("halfway")
     try:
         yield
     except SetupFailed:
-        HALFWAY.unlink()
+        LOCK.write_text("")
         raise
-    HALFWAY.unlink()
+    LOCK.write_text("")
 
 
 class Installer:
@@ -121,9 +125,10 @@ class Installer:
 
     def install_set(self, name: str) -> None:
         """Install one set, into a new .venv where the old one cannot be trusted."""
-        if HALFWAY.exists() or not self.runs([str(PYTHON), "-m", "pip", "--version"]):
-            self.make_venv()
+        trusted = not was_left_halfway() and self.runs([str(PYTHON), "-m", "pip", "--version"])
         with marked_as_halfway():
+            if not trusted:
+                self.make_venv()
             self.install_uv()
             if name == "serve":
                 self.install("serve")

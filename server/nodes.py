@@ -56,14 +56,15 @@ class Membership:
         without a seat was taken for dead by the others (this process stood still, or
         Redis lost its data): its client comes back with everything anew.
         """
-        known = set(await self._live.sids())
         mine = self._sockets.sessions
+        # Seated before the question: who sits down during it may be missing in its answer.
+        seated = {sid for sid, session in mine.items() if not session.seating}
+        known = set(await self._live.sids())
         for sid in known - mine.keys():
             await self._sockets.departed(sid)
-        for sid in mine.keys() - known:
-            if sid in mine and not mine[sid].seating:
-                log.warning("seat_lost", sid=sid)
-                self._sockets.end(mine[sid], Disconnect.DRAINING)
+        for sid in (seated - known) & mine.keys():
+            log.warning("seat_lost", sid=sid)
+            self._sockets.end(mine[sid], Disconnect.DRAINING)
 
     async def bury_the_dead(self) -> None:
         """Clean up after nodes that died.

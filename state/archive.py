@@ -15,22 +15,17 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
 
 from pymongo.errors import DuplicateKeyError
 
-from game.chat import MessageId
+from config.settings import Settings
+from game.chat import Author, Change, ChatMessage, MessageId
 from game.errors import DependencyUnavailable, NotFound, StaleVersion
 from state import messages
 from state.archiver import Archiver
-from state.connect import Script
+from state.connect import RedisStore, Script
+from state.documents import Document, DocumentStore
 from state.messages import Stored
-
-if TYPE_CHECKING:
-    from config.settings import Settings
-    from game.chat import Author, Change, ChatMessage
-    from state.connect import RedisStore
-    from state.documents import Document, DocumentStore
 
 PAGE = Script("chat_page")
 CHANGE = Script("chat_change")

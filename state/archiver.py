@@ -2,29 +2,25 @@
 
 A pass takes some rooms under a lease, reads what of them is not archived, writes that, and
 only then notes in Redis how far it came. Each step may be done again, by this node or by
-another: a message is inserted once, a change is written only over an older one, and the
-note goes only forward. A node that dies between two steps leaves rooms whose lease ends.
+another: a message is inserted once, and a change is written only over an older one. A node
+that dies between two steps leaves rooms whose lease ends.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
+from config.settings import Chat as ChatSettings
 from game.chat import MessageId
 from state import messages
-from state.connect import Script
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from config.settings import Chat as ChatSettings
-    from state.connect import Argument, RedisStore
-    from state.documents import Document, DocumentStore
+from state.connect import Argument, RedisStore, Script
+from state.documents import Document, DocumentStore
 
 CLAIM = Script("chat_claim")
 UNSAVED = Script("chat_unsaved")

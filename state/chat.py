@@ -17,19 +17,14 @@ when Redis does not answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from config.settings import Settings
+from game.chat import Author, ChatMessage
 from game.errors import Conflict, DependencyUnavailable, Muted, RateLimited
 from state import messages
-from state.connect import Script
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from config.settings import Settings
-    from game.chat import Author, ChatMessage
-    from state.connect import Argument, RedisStore
+from state.connect import Argument, RedisStore, Script
 
 SEND = Script("chat_send")
 JOIN = Script("chat_join")

@@ -10,7 +10,7 @@ socket's normal end runs, so nothing needs a refresh per player.
 | `{live}:gone` | set of nodes known to be dead | until buried | `declare_gone`; `bury` |
 | `{live}:node:<node>` | hash sid -> seat (JSON) | while the sockets live | `leave` |
 | `{live}:account:<id>`, `{live}:address:<address>` | count of seats | until 0 | `leave` |
-| `{live}:player:<id>` | hash name, status, sockets, seq, seen, s:<sid> | 30 days | TTL |
+| `{live}:player:<id>` | hash name, status, sockets, seq, seen, s:<sid> | here and 30 days | TTL |
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Status = Literal["online", "away", "busy", "offline"]
 
 JOIN, LEAVE, BEAT = Script("live_join"), Script("live_leave"), Script("live_beat")
 DEAD, BURY = Script("live_dead"), Script("live_bury")
-ATTENDANCE = Script("live_attendance")
+ATTENDANCE, SHOW = Script("live_attendance"), Script("live_show")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +112,21 @@ class Live:
     def __init__(self, redis: RedisStore, limits: Limits, node: str, lease_seconds: float) -> None:
         self.node = node
         self._redis = redis
-        self._limits = limits
+        self._caps = limits.connections_per_account, limits.connections_per_address
         self._lease_ms = int(lease_seconds * 1000)
 
-    async def join(self, seat: Seat, *, again: bool = False) -> Joined:
-        """Take a seat on this node; `again` puts one back, past the limits.
+    async def join(self, seat: Seat) -> Joined:
+        """Take a seat on this node.
 
         Raises:
             TooManyConnections: the account or the address has its share.
         """
-        caps = ("", "") if again else self._caps()
-        keys = [_node(self.node), _account(seat), _address(seat), _player(seat.player_id)]
+        keys = [NODES, _node(self.node), _account(seat), _address(seat), _player(seat.player_id)]
         args = [self.node, seat.sid, seat.player_id, seat.name, seat.account_id, seat.address]
-        answer = await self._redis.run(JOIN, keys, [*args, *caps, KEEP_SECONDS])
+        answer = await self._redis.run(JOIN, keys, [*args, *self._caps])
         if answer[0] != "ok":
             raise TooManyConnections(f"Too many connections from one {answer[0]}.")
         return Joined(answer[1], answer[2])
-
-    def _caps(self) -> tuple[int, int]:
-        return self._limits.connections_per_account, self._limits.connections_per_address
 
     async def leave(self, sid: str, *, node: str | None = None, at: int = 0) -> Left | None:
         """Give a seat back; None if somebody else did so already."""
@@ -166,7 +162,7 @@ class Live:
 
     async def set_status(self, player_id: str, status: str) -> None:
         """Show a connected player as online, away or busy."""
-        await self._redis.call("HSET", _player(player_id), "status", status)
+        await self._redis.run(SHOW, [_player(player_id)], [status])
 
     async def presence(self, player_ids: Sequence[str]) -> dict[str, Presence]:
         """How these players show themselves, in one round trip."""

@@ -16,15 +16,12 @@ to a message later is laid over it, and `rev` counts that.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import orjson
 
-from game.chat import MessageId
-
-if TYPE_CHECKING:
-    from game.chat import Author, ChatMessage
-    from state.documents import Document
+from game.chat import Author, ChatMessage, MessageId
+from state.documents import Document
 
 DIRTY = "{chat}:dirty"
 

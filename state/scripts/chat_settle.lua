@@ -23,13 +23,8 @@ for i = 5, #ARGV, 2 do
   end
 end
 
--- An archiver that outlived its lease may be behind another one.
-local known = redis.call('GET', archived) or '0-0'
-if after(last, known) then
-  redis.call('SET', archived, last)
-else
-  last = known
-end
+-- Of an archiver that outlived its lease this may go back: then some is read once more.
+redis.call('SET', archived, last)
 
 -- Nothing leaves the stream before the archive has it as it is.
 local bound = last

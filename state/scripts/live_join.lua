@@ -1,25 +1,25 @@
 -- A socket signs in: its seat on the node, the counts of account and address, and the
 -- player's record change together.
--- KEYS: node, account, address, player
+-- KEYS: nodes, node, account, address, player
 -- ARGV: node id, sid, player id, name, account id, address, max per account, max per
---       address ('' for a seat that is only put back), seconds a record is kept
+--       address
 -- Returns {'account'|'address'} when full, else {'ok', sockets of the player, sequence}.
-local node, account, address, player = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local nodes, node, account, address, player = unpack(KEYS)
 local sid = ARGV[2]
 
 if redis.call('HEXISTS', node, sid) == 1 then
   local record = redis.call('HMGET', player, 'sockets', 'seq')
   return {'ok', tonumber(record[1]), tonumber(record[2])}
 end
-if ARGV[7] ~= '' then
-  if tonumber(redis.call('GET', account) or '0') >= tonumber(ARGV[7]) then
-    return {'account'}
-  end
-  if tonumber(redis.call('GET', address) or '0') >= tonumber(ARGV[8]) then
-    return {'address'}
-  end
+if tonumber(redis.call('GET', account) or '0') >= tonumber(ARGV[7]) then
+  return {'account'}
+end
+if tonumber(redis.call('GET', address) or '0') >= tonumber(ARGV[8]) then
+  return {'address'}
 end
 
+-- A node that was buried while it stood still holds seats again before its next beat.
+redis.call('ZADD', nodes, 'NX', now_ms(), ARGV[1])
 redis.call('HSET', node, sid, cjson.encode({ARGV[3], ARGV[5], ARGV[6], ARGV[4]}))
 redis.call('INCR', account)
 redis.call('INCR', address)
@@ -29,5 +29,5 @@ if sockets == 1 then
   redis.call('HINCRBY', player, 'seq', 1)
 end
 redis.call('HSET', player, 's:' .. sid, ARGV[1], 'name', ARGV[4], 'seen', now_ms())
-redis.call('EXPIRE', player, ARGV[9])
+redis.call('PERSIST', player)
 return {'ok', sockets, tonumber(redis.call('HGET', player, 'seq'))}

@@ -1,7 +1,7 @@
 -- A socket is gone. Only the caller that finds its seat takes it away, so the counts go
 -- down once, whoever notices: the node itself, or those that clean up after its death.
 -- KEYS: node
--- ARGV: sid, when it went (0: now), key prefix, seconds a record is kept
+-- ARGV: sid, when it went (0: now), key prefix, seconds a record is kept after that
 -- Returns nil, or {player, account, name, sockets left, sequence, when}.
 local seat = redis.call('HGET', KEYS[1], ARGV[1])
 if not seat then
@@ -25,6 +25,6 @@ redis.call('HDEL', player, 's:' .. ARGV[1])
 redis.call('HSET', player, 'seen', at)
 if sockets == 0 then
   redis.call('HINCRBY', player, 'seq', 1)
+  redis.call('EXPIRE', player, ARGV[4])
 end
-redis.call('EXPIRE', player, ARGV[4])
 return {player_id, account_id, name, sockets, tonumber(redis.call('HGET', player, 'seq')), at}

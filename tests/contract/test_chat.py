@@ -29,9 +29,8 @@ def chat(redis: RedisStore) -> Chat:
 
 
 @pytest.fixture
-async def elsewhere(stores: Stores, chat: Chat) -> AsyncIterator[Chat]:
-    """The same chat on another node."""
-    assert chat  # its Redis was emptied first
+async def elsewhere(stores: Stores, redis: RedisStore) -> AsyncIterator[Chat]:  # noqa: ARG001
+    """The same chat on another node; its Redis was emptied before."""
     async with RedisStore(stores.redis_url, Redis()) as store:
         yield Chat(store, SETTINGS)
 
@@ -78,14 +77,14 @@ async def pass_time(redis: RedisStore, ms: int) -> None:
 
 async def test_a_message_is_what_was_said_and_when(chat: Chat, redis: RedisStore) -> None:
     seconds, _ = await redis.call("TIME")
-    sent = await say(chat, "grüß \n\"Gott\" %s {}", room="room:cafe")
+    sent = await say(chat, 'grüß \n"Gott" %s {}', room="room:cafe")
     assert sent.fresh
     assert abs(sent.message["sent_at"] - int(seconds) * 1000) < 5_000
     assert sent.message == {
         "id": sent.message["id"],
         "room": "room:cafe",
         "from": ANN,
-        "text": "grüß \n\"Gott\" %s {}",
+        "text": 'grüß \n"Gott" %s {}',
         "sent_at": sent.message["sent_at"],
     }
 
@@ -121,7 +120,9 @@ async def test_a_repeated_client_id_is_neither_counted_nor_refused(chat: Chat) -
 async def test_fifty_parallel_sends_of_one_client_id_are_one_message(
     chat: Chat, elsewhere: Chat, redis: RedisStore
 ) -> None:
-    sends = [node.send("global", ANN, f"no {n}", "c1") for n in range(25) for node in (chat, elsewhere)]
+    sends = [
+        node.send("global", ANN, f"no {n}", "c1") for n in range(25) for node in (chat, elsewhere)
+    ]
     sent = await asyncio.gather(*sends)
     assert sum(one.fresh for one in sent if isinstance(one, Sent)) == 1
     assert len({one.message["id"] for one in sent if isinstance(one, Sent)}) == 1
@@ -160,7 +161,12 @@ async def test_exactly_the_allowed_messages_of_parallel_callers_pass(
             return muted
 
     outcomes = await asyncio.gather(
-        *(attempt(node, room) for _ in range(10) for node in (chat, elsewhere) for room in ("global", "trade"))
+        *(
+            attempt(node, room)
+            for _ in range(10)
+            for node in (chat, elsewhere)
+            for room in ("global", "trade")
+        )
     )
     assert sum(isinstance(one, Sent) for one in outcomes) == MESSAGES
     refused = [one for one in outcomes if isinstance(one, Refused)]
@@ -201,6 +207,16 @@ async def test_the_third_refusal_mutes_longer_each_time(chat: Chat, redis: Redis
         assert mute_ms / 1000 - 1 < (muted.value.retry_after or 0) <= mute_ms / 1000
         await pass_time(redis, mute_ms)
         assert await chat.muted_until(ANN["id"]) is None
+
+
+async def test_what_was_refused_before_a_mute_counts_no_more_after_it(redis: RedisStore) -> None:
+    short = SETTINGS.chat.model_copy(update={"mute_seconds": (10,)})
+    chat = Chat(redis, SETTINGS.model_copy(update={"chat": short}))
+    await fill(chat)
+    await refuse_until_muted(chat)
+    await pass_time(redis, 10_000)
+    await fill(chat)
+    assert (await refuse_until_muted(chat)).muted_until is not None
 
 
 async def test_refusals_of_more_than_a_minute_do_not_mute(chat: Chat, redis: RedisStore) -> None:
