@@ -140,6 +140,8 @@ async def join(cmd: InRoom, ctx: Context) -> Joined:
     await _check_access(room, ctx)
     await ctx.world.chat.join(ctx.socket.sid, ctx.player_id, room.name)
     ctx.socket.join(rooms.chat(room.name))  # before the history, so that nothing falls between
+    if rooms.chat(room.name) not in ctx.socket.rooms:  # it ended meanwhile, and left its rooms
+        await ctx.world.chat.leave(ctx.socket.sid, room.name)
     ids, count = await ctx.world.chat.members(room.name)
     return Joined(
         room=room.name,
