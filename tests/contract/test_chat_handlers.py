@@ -21,7 +21,7 @@ from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.duels import Duels
 from state.ids import new_id
-from state.live import Clock, Left, Live, Seat
+from state.live import Clock, Live, Seat
 from tests.contract.players_kit import Player, Recorder, Socket
 
 SETTINGS = Settings()
@@ -126,10 +126,8 @@ async def test_who_leaves_a_room_is_not_in_it(ann: Player, bob: Player) -> None:
 
 async def test_a_socket_that_ended_is_in_no_room(world: World, ann: Player, bob: Player) -> None:
     await ann("chat:join", room="global")
-    gone = Left(ann.socket.sid, ann.id, ann.caller.account_id, "Ann", 0, 1, 0)
-    for hook in CATALOGUE.left:
-        if hook.__name__ == "leave_rooms":
-            await hook(world, gone)
+    for hook in CATALOGUE.leaving:
+        await hook(world, ann.socket.sid)
     members = (await bob("chat:join", room="global"))["members"]
     assert [member["id"] for member in members] == [bob.id]
 
