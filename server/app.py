@@ -125,6 +125,7 @@ async def _sample(parts: Parts) -> None:
     metrics, sockets = parts.metrics, parts.sockets.eio.sockets
     metrics.send_buffer.set(sum(socket.waiting_bytes for socket in list(sockets.values())))
     metrics.handshakes.set(len(sockets) - len(parts.sockets.sessions))
+    metrics.tasks.set(len(asyncio.all_tasks()))
     metrics.pool_in_use.labels("redis").set(parts.redis.in_use)
     metrics.pool_in_use.labels("mongo").set(parts.documents.in_use)
     for state, count in (await parts.world.duels.counts()).items():

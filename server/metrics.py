@@ -66,6 +66,7 @@ class Metrics:
         self.ready = Gauge(
             "showdown_check_ok", "1 when a readiness check passes.", ["check"], **worst
         )
+        self.tasks = Gauge("showdown_tasks", "Tasks of the event loop.", **live)
         self.loop_lag = Gauge("showdown_loop_lag_seconds", "How late the loop is.", **worst)
         self.restarts = Counter(
             "showdown_task_restarts_total", "Background tasks that failed.", ["task"], **made
