@@ -112,6 +112,14 @@ class Presence(Section):
     watched_per_connection: int = _default(1_000, "a long list of friends", ge=1)
 
 
+class Recovery(Section):
+    """Events that a client missed while it was away."""
+
+    seconds: float = _default(120.0, "how long a session can be taken up again", ge=0)
+    events_per_room: int = _default(1_000, "kept of a room; what is older is a gap", ge=10)
+    events_per_session: int = _default(5_000, "of one recovery; more is a fresh start", ge=10)
+
+
 class Nodes(Section):
     """Processes notice each other by leases in Redis."""
 
@@ -198,6 +206,7 @@ class Settings(BaseSettings):
     duels: Duels = Duels()
     chat: Chat = Chat()
     presence: Presence = Presence()
+    recovery: Recovery = Recovery()
     nodes: Nodes = Nodes()
     http: Http = Http()
     redis: Redis = Redis()

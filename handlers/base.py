@@ -80,20 +80,20 @@ class Connection(Protocol):
     def rooms(self) -> Collection[str]:
         """The rooms that the socket is in, with the prefixes of `rooms.py`."""
 
-    def join(self, room: str) -> None:
-        """Enter a room: what is published to it reaches this socket."""
+    async def join(self, room: str) -> None:
+        """Enter a room: from now on what is published to it reaches this socket."""
 
-    def leave(self, room: str) -> None:
+    async def leave(self, room: str) -> None:
         """Leave a room."""
 
-    def watch(self, player_ids: Iterable[str]) -> None:
+    async def watch(self, player_ids: Iterable[str]) -> None:
         """Be told when the presence of these players changes.
 
         Raises:
             Conflict: more players than one connection may watch.
         """
 
-    def unwatch(self, player_ids: Iterable[str]) -> None:
+    async def unwatch(self, player_ids: Iterable[str]) -> None:
         """Be told no more."""
 
     def renew(self, caller: Caller) -> None:
@@ -105,8 +105,19 @@ class Publisher(Protocol):
     stored stays stored, the nodes that could not be told are counted and logged.
     """
 
-    async def emit(self, event: str, data: object, room: str, *, skip: str | None = None) -> None:
-        """Send an event to everybody in a room, except the socket `skip`."""
+    async def emit(
+        self,
+        event: str,
+        data: object,
+        room: str,
+        *,
+        skip: str | None = None,
+        volatile: bool = False,
+    ) -> None:
+        """Send an event to everybody in a room, except the socket `skip`.
+
+        A volatile one is not kept for those who are away for a moment.
+        """
 
     async def close(self, room: str, code: Disconnect) -> None:
         """Announce and end every connection in a room."""

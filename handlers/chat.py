@@ -139,7 +139,9 @@ async def join(cmd: InRoom, ctx: Context) -> Joined:
         raise Forbidden("Whispers are no room to enter.")
     await _check_access(room, ctx)
     await ctx.world.chat.join(ctx.socket.sid, ctx.player_id, room.name)
-    ctx.socket.join(rooms.chat(room.name))  # before the history, so that nothing falls between
+    await ctx.socket.join(
+        rooms.chat(room.name)
+    )  # before the history, so that nothing falls between
     ids, count = await ctx.world.chat.members(room.name)
     return Joined(
         room=room.name,
@@ -157,7 +159,7 @@ async def leave(cmd: InRoom, ctx: Context) -> dict[str, Any]:
         NotFound: there is no such room.
     """
     room = Room.named(cmd.room)
-    ctx.socket.leave(rooms.chat(room.name))
+    await ctx.socket.leave(rooms.chat(room.name))
     await ctx.world.chat.leave(ctx.socket.sid, room.name)
     return {}
 
@@ -270,7 +272,10 @@ async def typing(cmd: InRoom, ctx: Context) -> None:
     room = Room.named(cmd.room)
     _check_joined(room, ctx)
     event: TypingEvent = {"room": room.name, "from": _author(ctx)}
-    await ctx.world.publisher.emit("chat:typing", event, rooms.chat(room.name), skip=ctx.socket.sid)
+    audience = rooms.chat(room.name)
+    await ctx.world.publisher.emit(
+        "chat:typing", event, audience, skip=ctx.socket.sid, volatile=True
+    )
 
 
 async def leave_rooms(world: World, left: Left) -> None:

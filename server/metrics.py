@@ -52,6 +52,15 @@ class Metrics:
         self.publish_failures = Counter(
             "showdown_publish_failures_total", "Events that other nodes were not told of.", **made
         )
+        self.caught_up = Counter(
+            "showdown_caught_up_total", "Events read from the log after a gap.", **made
+        )
+        self.recoveries = Counter(
+            "showdown_recoveries_total",
+            "Sessions that clients asked for again.",
+            ["outcome"],
+            **made,
+        )
         self.send_buffer = Gauge("showdown_send_buffer_bytes", "Waiting for clients.", **live)
         self.store_seconds = Histogram(
             "showdown_store_seconds",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha1
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.client import PubSub
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -38,6 +39,7 @@ AWAY = (
     TimeoutError,
 )
 
+CHANNELS_AT_ONCE = 500  # in one command
 Argument = str | bytes | int | float
 
 
@@ -80,6 +82,7 @@ class RedisStore:
             socket_connect_timeout=self._timeout,
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
+            protocol=2,  # in RESP3 what is published comes as pushes, past the reader
         )
 
     async def __aenter__(self) -> Self:
@@ -126,16 +129,19 @@ class RedisStore:
                 return list(await pipe.execute())
 
     @asynccontextmanager
-    async def subscribe(self, channel: str) -> AsyncIterator[AsyncIterator[str]]:
-        """What is published to a channel, over a connection of its own.
+    async def subscription(self) -> AsyncIterator[Subscription]:
+        """Channels to listen to, over a connection of their own.
 
         Raises:
             DependencyUnavailable: the connection broke; what follows is missed.
         """
         with self.breaker.guard("subscribe"):
-            async with Redis(connection_pool=self._listening).pubsub() as listener:
-                await listener.subscribe(channel)
-                yield _texts(listener)
+            connection = await self._listening.get_connection()
+            try:
+                yield Subscription(connection)
+            finally:
+                await connection.disconnect(nowait=True)
+                await self._listening.release(connection)
 
     async def ping(self) -> None:
         """Ask for a sign of life, past the breaker: this is how a return is noticed.
@@ -153,7 +159,38 @@ class RedisStore:
         return len(self.pool._in_use_connections)  # noqa: SLF001 - redis-py 8.1 shows no count
 
 
-async def _texts(listener: PubSub) -> AsyncIterator[str]:
-    async for message in listener.listen():
-        if message["type"] == "message":
-            yield message["data"]
+class Subscription:
+    """A growing and shrinking set of channels on one connection, so that what is published
+    to all of them arrives in its order.
+
+    Not redis-py's PubSub: that one connects again by itself, and nobody learns that
+    something was missed meanwhile.
+    """
+
+    def __init__(self, connection: AbstractConnection) -> None:
+        self._connection = connection
+
+    async def add(self, channels: Sequence[str]) -> None:
+        """Ask for channels; each is heard from the moment that it is confirmed."""
+        for start in range(0, len(channels), CHANNELS_AT_ONCE):
+            await self._send("SUBSCRIBE", *channels[start : start + CHANNELS_AT_ONCE])
+
+    async def drop(self, *channels: str) -> None:
+        """Ask for channels no more."""
+        await self._send("UNSUBSCRIBE", *channels)
+
+    async def ping(self) -> None:
+        """Ask for a sign of life, which comes as a `pong`."""
+        await self._send("PING")
+
+    async def _send(self, *command: str) -> None:
+        if not self._connection.is_connected:  # it would connect again, by itself
+            raise RedisConnectionError("The subscription is broken.")
+        await self._connection.send_command(*command, check_health=False)
+
+    async def __aiter__(self) -> AsyncIterator[tuple[str, str, str]]:
+        """(kind, channel, text): `message`s, `subscribe`s as confirmations, and `pong`s."""
+        while True:
+            answer: Any = await self._connection.read_response(timeout=math.inf)
+            kind, channel, *text = answer
+            yield kind, channel, text[0] if kind == "message" else ""

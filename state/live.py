@@ -39,9 +39,10 @@ ATTENDANCE, SHOW = Script("live_attendance"), Script("live_show")
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One signed-in socket."""
+    """One signed-in socket; `pid` is the session's private id."""
 
     sid: str
+    pid: str
     player_id: str
     name: str
     account_id: str
@@ -64,6 +65,7 @@ class Left:
     player_id: str
     account_id: str
     name: str
+    pid: str
     sockets: int
     seq: int
     at: int
@@ -123,6 +125,7 @@ class Live:
         """
         keys = [NODES, _node(self.node), _account(seat), _address(seat), _player(seat.player_id)]
         args = [self.node, seat.sid, seat.player_id, seat.name, seat.account_id, seat.address]
+        args += [seat.pid]
         answer = await self._redis.run(JOIN, keys, [*args, *self._caps])
         if answer[0] != "ok":
             raise TooManyConnections(f"Too many connections from one {answer[0]}.")
