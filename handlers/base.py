@@ -8,7 +8,7 @@ records, and the server's boundary wraps each of them.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
@@ -74,7 +74,11 @@ class Connection(Protocol):
 
     @property
     def sid(self) -> str:
-        """The Socket.IO session id."""
+        """The Socket.IO session id; a recovered session keeps it."""
+
+    @property
+    def connection(self) -> str:
+        """The id of this very connection; after a reconnect it is another one."""
 
     @property
     def rooms(self) -> Collection[str]:
@@ -271,6 +275,8 @@ class Catalogue:
     routes: tuple[Route[Any], ...] = ()
     connected: tuple[Callable[[Context], Awaitable[dict[str, Any] | None]], ...] = ()
     """After a socket was accepted: what each returns goes into `session:ready`'s `resume`."""
-    left: tuple[Callable[[World, Any], Awaitable[None]], ...] = field(default=())
-    """After a session ended, on this node or, after a crash, on another."""
+    leaving: tuple[Callable[[World, str], Awaitable[None]], ...] = ()
+    """When a socket is gone, with its connection's id; again, maybe, when that was cut short."""
+    left: tuple[Callable[[World, Any], Awaitable[None]], ...] = ()
+    """After its seat was given back, by its node or, after a crash, by another."""
     tasks: tuple[Periodic, ...] = ()

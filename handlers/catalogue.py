@@ -45,6 +45,7 @@ CATALOGUE = Catalogue(
         accounts.create_character,
     ),
     connected=(session.came, duels.came),
-    left=(session.went, chat.leave_rooms, duels.went),
+    leaving=(chat.leave_rooms,),
+    left=(session.went, duels.went),
     tasks=(chat.archive_chat, duels.serve_deadlines),
 )

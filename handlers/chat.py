@@ -28,7 +28,6 @@ from game.chat import (
 from game.errors import FieldProblem, Forbidden, Muted, NotFound, ValidationFailed
 from handlers.base import Context, Id, Key, Payload, World, command, periodic
 from state.chat import Refused
-from state.live import Left
 
 JOIN_MESSAGES = 50  # protocol.md, chat:join
 PAGE_MESSAGES = 100  # protocol.md, chat:history
@@ -138,10 +137,11 @@ async def join(cmd: InRoom, ctx: Context) -> Joined:
     if room.kind is Kind.WHISPER:
         raise Forbidden("Whispers are no room to enter.")
     await _check_access(room, ctx)
-    await ctx.world.chat.join(ctx.socket.sid, ctx.player_id, room.name)
-    await ctx.socket.join(
-        rooms.chat(room.name)
-    )  # before the history, so that nothing falls between
+    await ctx.world.chat.join(ctx.socket.connection, ctx.player_id, room.name)
+    # Before the history, so that nothing falls between.
+    await ctx.socket.join(rooms.chat(room.name))
+    if rooms.chat(room.name) not in ctx.socket.rooms:  # it ended meanwhile, and left its rooms
+        await ctx.world.chat.leave(ctx.socket.connection, room.name)
     ids, count = await ctx.world.chat.members(room.name)
     return Joined(
         room=room.name,
@@ -160,7 +160,7 @@ async def leave(cmd: InRoom, ctx: Context) -> dict[str, Any]:
     """
     room = Room.named(cmd.room)
     await ctx.socket.leave(rooms.chat(room.name))
-    await ctx.world.chat.leave(ctx.socket.sid, room.name)
+    await ctx.world.chat.leave(ctx.socket.connection, room.name)
     return {}
 
 
@@ -278,9 +278,9 @@ async def typing(cmd: InRoom, ctx: Context) -> None:
     )
 
 
-async def leave_rooms(world: World, left: Left) -> None:
+async def leave_rooms(world: World, connection: str) -> None:
     """A socket is gone: it leaves its rooms."""
-    await world.chat.leave_all(left.sid)
+    await world.chat.leave_all(connection)
 
 
 @periodic("chat archive", lambda _: ARCHIVE_SECONDS)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from game import duels as rules
 from game import rooms
@@ -238,6 +239,8 @@ async def unspectate(cmd: WhichDuel, ctx: Context) -> DuelReply:
         NotFound: no such duel, or not the caller's to see.
     """
     await ctx.socket.leave(rooms.spectators(cmd.duel_id))
+    await ctx.socket.leave(rooms.chat(f"duel:{cmd.duel_id}"))  # it is for those who watch
+    await ctx.world.chat.leave(ctx.socket.connection, f"duel:{cmd.duel_id}")
     return DuelReply(duel=await _visible(cmd.duel_id, ctx))
 
 

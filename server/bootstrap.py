@@ -70,7 +70,7 @@ def build(
     redis = RedisStore(redis_url, settings.redis, metrics.observe_store)
     documents = DocumentStore(mongo_url, settings.mongo, metrics.observe_store)
     clock = Clock()
-    recovery = Recovery(redis, settings.recovery, settings.limits, node)
+    recovery = Recovery(redis, settings.recovery, settings.limits)
     publisher = RoomPublisher(redis, recovery, metrics)
     clients = Clients()
     hub = Hub()
@@ -83,7 +83,7 @@ def build(
         rates=Rates(redis, settings),
         live=Live(redis, settings.limits, node, settings.nodes.lease_seconds),
         chat=Chat(redis, settings),
-        archive=Archive(documents, redis, settings),
+        archive=Archive(documents, redis, settings, metrics.archived.inc),
         duels=Duels(redis, settings),
         publisher=publisher,
     )

@@ -277,9 +277,9 @@ class RoomPublisher:
         """Tell the watchers of these players, soon and together with other changes."""
         await self._nodes({"do": "presence", "players": list(player_ids)})
 
-    async def evict(self, sid: str, node: str) -> None:
-        """A session was taken up elsewhere: whoever still has its socket drops it."""
-        await self._nodes({"do": "evict", "sid": sid, "except": node})
+    async def evict(self, connection: str) -> None:
+        """A session goes on over another connection: whoever has the former drops it."""
+        await self._nodes({"do": "evict", "connection": connection})
 
     async def _nodes(self, message: dict[str, Any]) -> None:
         text = orjson.dumps(message)

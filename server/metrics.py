@@ -27,6 +27,7 @@ class Metrics:
         made: dict[str, Any] = {"registry": self.registry}
         live: dict[str, Any] = {**made, "multiprocess_mode": "livesum"}
         worst: dict[str, Any] = {**made, "multiprocess_mode": "livemax"}
+        weakest: dict[str, Any] = {**made, "multiprocess_mode": "livemin"}
         self.connections = Gauge("showdown_connections", "Signed-in sockets.", **live)
         self.handshakes = Gauge("showdown_handshakes", "Sockets not signed in yet.", **live)
         self.requests = Counter(
@@ -73,7 +74,7 @@ class Metrics:
             "showdown_pool_connections_in_use", "Busy connections.", ["store"], **live
         )
         self.ready = Gauge(
-            "showdown_check_ok", "1 when a readiness check passes.", ["check"], **worst
+            "showdown_check_ok", "1 when a readiness check passes.", ["check"], **weakest
         )
         self.loop_lag = Gauge("showdown_loop_lag_seconds", "How late the loop is.", **worst)
         self.restarts = Counter(

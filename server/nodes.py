@@ -56,15 +56,16 @@ class Membership:
         without a seat was taken for dead by the others (this process stood still, or
         Redis lost its data): its client comes back, and takes its session up again if it can.
         """
-        mine = self._reception.sessions
+        mine = {one.connection: one for one in self._reception.sessions.values()}
         # Seated before the question: who sits down during it may be missing in its answer.
-        seated = {sid for sid, session in mine.items() if not session.seating}
-        known = set(await self._live.sids())
-        for sid in known - mine.keys():
-            await self._reception.departed(sid)
-        for sid in (seated - known) & mine.keys():
-            log.warning("seat_lost", sid=sid)
-            self._reception.end(mine[sid], Disconnect.DRAINING)
+        seated = {connection for connection, one in mine.items() if not one.seating}
+        known = await self._live.seats()
+        here = {one.connection for one in self._reception.sessions.values()}
+        for connection in known.keys() - here:
+            await self._reception.departed(connection, known[connection])
+        for connection in (seated - known.keys()) & here:
+            log.warning("seat_lost", connection=connection)
+            self._reception.end(mine[connection], Disconnect.DRAINING)
 
     async def bury_the_dead(self) -> None:
         """Clean up after nodes that died.
@@ -79,10 +80,10 @@ class Membership:
                 await self._bury(node, beat)
 
     async def _bury(self, node: str, beat: int) -> None:
-        sids = await self._live.sids(node)
-        log.warning("node_died", node=node, seats=len(sids))
-        for sid in sids:
-            await self._reception.departed(sid, node=node, at=beat)
+        seats = await self._live.seats(node)
+        log.warning("node_died", node=node, seats=len(seats))
+        for connection, pid in seats.items():
+            await self._reception.departed(connection, pid, at=beat)
         await self._live.bury(node, beat)
 
     async def leave(self) -> None:

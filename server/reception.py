@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -78,7 +79,7 @@ class Reception:
         if len(self.sessions) >= self._settings.limits.connections_per_node:
             raise ServerFull
         caller = await self._authenticator.connect(auth)
-        taken = await self._claim(auth, caller)
+        taken = await self._claim(auth, caller, socket.sid)
         if taken:
             welcome = await self._take_up(socket, caller, taken, auth["pid"], request_id)
             if welcome:
@@ -94,18 +95,20 @@ class Reception:
         session = self._session(socket, caller, self._new_sid(socket), new_pid())
         own = rooms.player(caller.player_id)
         await self._sit_down(session)
-        await self._places.recovery.open(session.pid, session.sid, caller.player_id, [own])
+        await self._places.recovery.open(
+            session.pid, session.sid, session.connection, caller.player_id, [own]
+        )
         await session.enter(own)
         ready = await self._ready(session, request_id, recovered=False)
         return [_connected(session), ready]
 
-    async def _claim(self, auth: Any, caller: Caller) -> Taken | None:
+    async def _claim(self, auth: Any, caller: Caller, connection: str) -> Taken | None:
         pid, offset = auth.get("pid"), auth.get("offset")
         if not isinstance(pid, str) or len(pid) > PID_CHARS:
             return None
         if offset is not None and (not isinstance(offset, str) or len(offset) > PID_CHARS):
             return None
-        return await self._places.recovery.claim(pid, offset, caller.player_id)
+        return await self._places.recovery.claim(pid, offset, caller.player_id, connection)
 
     async def _take_up(
         self, socket: GameSocket, caller: Caller, taken: Taken, pid: str, request_id: str
@@ -127,16 +130,15 @@ class Reception:
 
     async def _clear(self, taken: Taken) -> None:
         """Whoever still has the session's former socket, here or elsewhere, drops it."""
-        self.evict(taken.sid)
-        await self._world.live.leave(taken.sid, node=taken.node)
-        if taken.node != self._world.live.node:
-            await self._publisher.evict(taken.sid, self._world.live.node)
+        self.evict(taken.connection)
+        await self._world.live.leave(taken.connection)
+        await self._publisher.evict(taken.connection)
 
     async def _rejoin_chat(self, session: Session, taken: Taken) -> None:
         prefix = rooms.chat("")
         joined = [room.removeprefix(prefix) for room in taken.rooms if room.startswith(prefix)]
         join, player_id = self._world.chat.join, session.caller.player_id
-        await asyncio.gather(*(join(session.sid, player_id, room) for room in joined))
+        await asyncio.gather(*(join(session.connection, player_id, room) for room in joined))
 
     def _new_sid(self, socket: GameSocket) -> str:
         sid: str = socket.server.generate_id()
@@ -153,7 +155,7 @@ class Reception:
     async def _sit_down(self, session: Session) -> None:
         caller = session.caller
         seat = Seat(
-            sid=session.sid,
+            connection=session.connection,
             pid=session.pid,
             player_id=caller.player_id,
             name=caller.name,
@@ -194,10 +196,10 @@ class Reception:
         """
         if not self._vanish(session):
             return
-        with contextlib.suppress(DependencyUnavailable):
-            if for_good:
+        if for_good:
+            with contextlib.suppress(DependencyUnavailable):
                 await self._places.recovery.forget(session.pid)
-        await self.departed(session.sid)
+        await self.departed(session.connection, session.pid)
 
     def _vanish(self, session: Session) -> bool:
         if session.ended:
@@ -209,35 +211,33 @@ class Reception:
         self._metrics.connections.set(len(self.sessions))
         return True
 
-    def evict(self, sid: str) -> None:
-        """The session of a socket was taken up by another one: drop the old, say nothing."""
-        session = self.sessions.get(sid)
-        if session and self._vanish(session):
-            session.socket.server.spawn(session.socket.close(abort=True))
+    def evict(self, connection: str) -> None:
+        """The session of a connection goes on over another: drop the old one, say nothing."""
+        for session in list(self.sessions.values()):
+            if session.connection == connection and self._vanish(session):
+                session.socket.server.spawn(session.socket.close(abort=True))
 
-    async def departed(self, sid: str, *, node: str | None = None, at: int = 0) -> None:
+    async def departed(self, connection: str, pid: str, at: int | None = None) -> None:
         """Give back a seat of this node, or of a dead one, and tell whom it concerns."""
         request_id = new_request_id()
-        where = node or self._world.live.node
+        when = self._world.now() if at is None else at
 
         async def leave() -> Left | None:
-            left = await self._world.live.leave(sid, node=where, at=at)
-            if left:
-                await self._places.recovery.left(left.pid, where, left.at)
-            return left
+            # First what has no other owner: cut off after the seat is given back, nobody
+            # would come to do it.
+            await self._places.recovery.left(pid, connection, when)
+            for hook in self._catalogue.leaving:
+                await hook(self._world, connection)
+            return await self._world.live.leave(connection, at=when)
 
         outcome = await self._boundary.guard("hook", "leave", request_id, leave)
         if outcome.value is None:  # somebody else did, or Redis is away and nodes.py will
             return
         for hook in self._catalogue.left:
-            await self._follow(hook, outcome.value, request_id)
-
-    async def _follow(
-        self, hook: Callable[[World, Left], Awaitable[None]], left: Left, request_id: str
-    ) -> None:
-        await self._boundary.guard(
-            "hook", hook.__name__, request_id, lambda: hook(self._world, left)
-        )
+            follow = partial(hook, self._world, outcome.value)
+            await self._boundary.guard(
+                "hook", f"{hook.__module__}.{hook.__name__}", request_id, follow
+            )
 
     def end(self, session: Session, code: Disconnect, *, for_good: bool = False) -> None:
         """Announce the end of a connection, and end it."""
@@ -277,8 +277,8 @@ class Reception:
                         self._places.adapter.close(room)
             case {"do": "presence", "players": players}:
                 self._places.watchers.changed(players)
-            case {"do": "evict", "sid": sid, "except": node} if node != self._world.live.node:
-                self.evict(sid)
+            case {"do": "evict", "connection": connection}:
+                self.evict(connection)
 
     def send(self, sid: str, event: str, data: object) -> None:
         """Send an event to one socket of this node."""

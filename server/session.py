@@ -58,6 +58,11 @@ class Session:
         self._places = places
 
     @property
+    def connection(self) -> str:
+        """The id of this very connection."""
+        return self.socket.sid
+
+    @property
     def rooms(self) -> Collection[str]:
         """The rooms that the socket is in."""
         return self._places.hub.rooms_of(self.sid)

@@ -7,6 +7,7 @@ which makes a task per event and answers nothing when a handler raises, is repla
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -61,6 +62,8 @@ class SocketServer(socketio.AsyncServer):
             limits=limits,
             node=node,
             cors_allowed_origins=addresses.origin_allowed,
+            logger=logging.getLogger("socketio"),
+            engineio_logger=logging.getLogger("engineio"),
         )
         self.reception = reception
         self._limits = limits
@@ -113,10 +116,7 @@ class SocketServer(socketio.AsyncServer):
 
     async def _before_sign_in(self, socket: GameSocket, data: str | bytes) -> None:
         """Only CONNECT is listened to; anything else ends the connection, as on Node."""
-        try:
-            head = wire.read_head(data) if isinstance(data, str) else None
-        except MalformedPayload:
-            head = None
+        head = wire.try_head(data) if isinstance(data, str) else None
         if head is None or head.type != wire.CONNECT:
             await socket.close()
         elif head.namespace != NAMESPACE:
@@ -127,10 +127,11 @@ class SocketServer(socketio.AsyncServer):
     async def _packet(self, session: Session, packet: str) -> None:
         """Take one packet of a signed-in client."""
         request_id = new_request_id()
-        head = None
+        head = wire.try_head(packet)
         try:
-            head = wire.read_head(packet)
-            session.credits.take()
+            session.credits.take()  # junk costs as much as anything else
+            if head is None:
+                raise MalformedPayload("This is not a Socket.IO packet.")
             self._check_size(packet)
             await self._take(session, packet, head, request_id)
         except GameError as error:
@@ -236,7 +237,7 @@ class SocketServer(socketio.AsyncServer):
         outcome = await self._boundary.guard("hook", "connect", request_id, run)
         if outcome.error or socket.closed:
             await self.reception.take_back(socket, for_good=not socket.closed)
-            socket.release()
+            socket.discard()
             self._refuse(socket, outcome.error or Internal(), NAMESPACE, request_id)
             return
         self._stop_waiting(socket.sid)

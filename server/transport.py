@@ -60,6 +60,7 @@ class GameSocket(AsyncSocket):
     """A client's connection, over WebSocket or long-polling."""
 
     server: Engine
+    sid: str
     upgrading: bool
     upgraded: bool
     closing: bool
@@ -101,6 +102,10 @@ class GameSocket(AsyncSocket):
     def hold(self) -> None:
         """Keep what is posted back, until `release`: a sign-in is being prepared."""
         self._held = []
+
+    def discard(self) -> None:
+        """The sign-in came to nothing: what was held is nobody's."""
+        self._held = None
 
     def release(self, *first: packet.Packet) -> None:
         """Post these, then what was held and is not among them."""
@@ -278,7 +283,9 @@ class GameSocket(AsyncSocket):
         try:
             await self.server.on_disconnect(self.sid)
         finally:
-            if not abort:
+            # A WebSocket has a goodbye of its own. After Engine.IO's, the stock Python client
+            # would not connect again by itself; Node sends it over polling only, too.
+            if not abort and self._transport is None:
                 self.post(packet.Packet(packet.CLOSE))
             self.closed = True
             self.queue.put_nowait(None)  # ends a poll that waits

@@ -17,6 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import (
     BusyLoadingError,
     NoScriptError,
+    OutOfMemoryError,
     ReadOnlyError,
 )
 from redis.exceptions import (
@@ -35,6 +36,7 @@ AWAY = (
     RedisTimeoutError,
     BusyLoadingError,
     ReadOnlyError,
+    OutOfMemoryError,
     OSError,
     TimeoutError,
 )
@@ -68,17 +70,17 @@ class RedisStore:
         self.breaker = Breaker("redis", AWAY, observe)
         self._timeout = settings.timeout_seconds
         self.size = settings.pool_size
-        self.pool = self._pool(url, settings.pool_size, settings.timeout_seconds)
-        # A subscriber blocks in its read for ever, so it has a client without a time-out.
-        self._listening = self._pool(url, 4, None)
+        self.pool = self._pool(url, settings.pool_size)
+        # A subscriber waits for as long as nothing is published, within bounds of its own.
+        self._listening = self._pool(url, 4)
         self._client = Redis(connection_pool=self.pool)
 
-    def _pool(self, url: str, size: int, read_timeout: float | None) -> BlockingConnectionPool:
+    def _pool(self, url: str, size: int) -> BlockingConnectionPool:
         return BlockingConnectionPool.from_url(
             url,
             max_connections=size,
             timeout=self._timeout,
-            socket_timeout=read_timeout,
+            socket_timeout=self._timeout,
             socket_connect_timeout=self._timeout,
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
@@ -136,7 +138,7 @@ class RedisStore:
             DependencyUnavailable: the connection broke; what follows is missed.
         """
         with self.breaker.guard("subscribe"):
-            connection = await self._listening.get_connection()
+            connection = await self._listening.get_connection()  # type: ignore[no-untyped-call]
             try:
                 yield Subscription(connection)
             finally:

@@ -9,7 +9,7 @@ its rooms, since a node hears of them in their order; so one id says what it mis
 | `{log}:epoch` | random string | with the store: another one means another log | the log |
 | `{log}:last` | the newest id | with the store | the log |
 | `{log}:room:<room>` | stream: p packet, s the sid left out | `retention` | TTL |
-| `{log}:session:<pid>` | hash sid, player, node, epoch, start, left, r:<room>, w:<player> | the session, then the window | `left`, `forget`; TTL |
+| `{log}:session:<pid>` | hash sid, connection, player, epoch, start, left, r:<room>, w:<player> | the session, then the window | `left`, `forget`; TTL |
 
 An id is the ms since the epoch by Redis' clock, times 1024, and a count in that ms.
 """  # noqa: E501 - a table's row is one line
@@ -62,7 +62,7 @@ class Taken:
     """
 
     sid: str
-    node: str
+    connection: str
     left: int | None
     rooms: dict[str, int]
     watched: list[str]
@@ -81,12 +81,9 @@ def new_pid() -> str:
 class Recovery:
     """The log and the sessions. All methods raise DependencyUnavailable without Redis."""
 
-    def __init__(
-        self, redis: RedisStore, settings: RecoverySettings, limits: Limits, node: str
-    ) -> None:
+    def __init__(self, redis: RedisStore, settings: RecoverySettings, limits: Limits) -> None:
         self._redis = redis
         self._settings = settings
-        self._node = node
         self._window_ms = int(settings.seconds * 1000)
         # An event older than a ping and its answer was received, or the ping would not
         # have been answered: what TCP delivers, it delivers in order.
@@ -119,7 +116,8 @@ class Recovery:
         """
         proven = max(0, (left or 0) - self._silence_ms) * IDS_PER_MS
         epochs: set[str] = set()
-        last, complete, events = 0, True, []
+        last, complete = 0, True
+        events: list[Event] = []
         names = list(rooms)
         for start in range(0, len(names), ROOMS_AT_ONCE):
             some = names[start : start + ROOMS_AT_ONCE]
@@ -144,19 +142,23 @@ class Recovery:
 
     # The sessions
 
-    async def open(self, pid: str, sid: str, player_id: str, rooms: Iterable[str]) -> None:
+    async def open(
+        self, pid: str, sid: str, connection: str, player_id: str, rooms: Iterable[str]
+    ) -> None:
         """A new session, which has missed nothing yet."""
         keys = [_session(pid), LAST, EPOCH]
-        await self._redis.run(OPEN, keys, [sid, player_id, self._node, _epoch(), *rooms])
+        await self._redis.run(OPEN, keys, [sid, connection, player_id, _epoch(), *rooms])
 
-    async def claim(self, pid: str, offset: str | None, player_id: str) -> Taken | None:
+    async def claim(
+        self, pid: str, offset: str | None, player_id: str, connection: str
+    ) -> Taken | None:
         """Take a session up again; None if there is none, it is another's, or it is too late."""
         epoch, _, last = (offset or "-").rpartition("-")
         if offset is not None and not (epoch and last.isdigit()):
             return None
         keys = [_session(pid), LAST, EPOCH]
         answer = await self._redis.run(
-            CLAIM, keys, [player_id, self._node, epoch, last, self._window_ms]
+            CLAIM, keys, [player_id, connection, epoch, last, self._window_ms]
         )
         return _taken(*answer) if answer else None
 
@@ -165,9 +167,9 @@ class Recovery:
         args: list[Argument] = [len(add), *add, *drop]
         await self._redis.run(NOTE, [_session(pid), LAST], args)
 
-    async def left(self, pid: str, node: str, at: int) -> None:
+    async def left(self, pid: str, connection: str, at: int) -> None:
         """A session's connection is gone; it can be taken up again for the window."""
-        await self._redis.run(LEAVE, [_session(pid)], [node, at, self._window_ms])
+        await self._redis.run(LEAVE, [_session(pid)], [connection, at, self._window_ms])
 
     async def forget(self, pid: str) -> None:
         """A session is over for good."""
@@ -184,12 +186,12 @@ def watch_field(player_id: str) -> str:
     return f"w:{player_id}"
 
 
-def _taken(sid: str, node: str, start: str, left: str, fields: Sequence[str]) -> Taken:
+def _taken(sid: str, connection: str, start: str, left: str, fields: Sequence[str]) -> Taken:
     kept = dict(zip(fields[::2], fields[1::2], strict=True))
     joined = {name[2:]: int(at) for name, at in kept.items() if name.startswith("r:")}
     return Taken(
         sid=sid,
-        node=node,
+        connection=connection,
         left=int(left) if left else None,
         rooms={room: max(int(start), at) for room, at in joined.items()},
         watched=[name[2:] for name in kept if name.startswith("w:")],

@@ -187,6 +187,7 @@ class Table:
 
     def __init__(self) -> None:
         self.http = aiohttp.ClientSession()
+        self.options: dict[str, Any] = {}  # of every player's client
         self._players: list[Player] = []
 
     async def post(self, url: str, path: str, body: object = None, token: str = "") -> Any:
@@ -212,7 +213,7 @@ class Table:
 
     def player(self, url: str, tokens: dict[str, Any], **options: Any) -> Player:
         """One more socket of a player that signed in before, not connected yet."""
-        player = Player(url, tokens, **options)
+        player = Player(url, tokens, **self.options, **options)
         self._players.append(player)
         return player
 

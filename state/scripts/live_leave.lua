@@ -1,13 +1,13 @@
 -- A socket is gone. Only the caller that finds its seat takes it away, so the counts go
 -- down once, whoever notices: the node itself, or those that clean up after its death.
 -- KEYS: node
--- ARGV: sid, when it went (0: now), key prefix, seconds a record is kept after that
--- Returns nil, or {player, account, name, pid, sockets left, sequence, when}.
+-- ARGV: connection, when it went (0: now), key prefix, seconds a record is kept after that
+-- Returns nil, or {player, account, name, sockets left, sequence, when}.
 local seat = redis.call('HGET', KEYS[1], ARGV[1])
 if not seat then
   return false
 end
-local player_id, account_id, address, name, pid = unpack(cjson.decode(seat))
+local player_id, account_id, address, name = unpack(cjson.decode(seat))
 local at = tonumber(ARGV[2])
 if at == 0 then
   at = now_ms()
@@ -27,4 +27,4 @@ if sockets == 0 then
   redis.call('HINCRBY', player, 'seq', 1)
   redis.call('EXPIRE', player, ARGV[4])
 end
-return {player_id, account_id, name, pid, sockets, tonumber(redis.call('HGET', player, 'seq')), at}
+return {player_id, account_id, name, sockets, tonumber(redis.call('HGET', player, 'seq')), at}

@@ -1,7 +1,7 @@
 -- Somebody comes back with a pid: his session is his again if it is, and if it is in time.
 -- KEYS: session, last, epoch
--- ARGV: player, node, epoch and id of his offset ('' for none), window in ms
--- Returns nil, or {sid, node before, id to go on from, ms he left ('' if unknown), fields…}.
+-- ARGV: player, connection, epoch and id of his offset ('' for none), window in ms
+-- Returns nil, or {sid, connection before, id to go on from, ms he left ('' if unknown), fields…}.
 local fields = redis.call('HGETALL', KEYS[1])
 local kept = {}
 for i = 1, #fields, 2 do
@@ -21,7 +21,7 @@ local from = ARGV[4] ~= '' and ARGV[4] or kept.start
 if tonumber(from) > tonumber(redis.call('GET', KEYS[2]) or '0') then
   return false
 end
-redis.call('HSET', KEYS[1], 'node', ARGV[2])
+redis.call('HSET', KEYS[1], 'connection', ARGV[2])
 redis.call('HDEL', KEYS[1], 'left')
 redis.call('PERSIST', KEYS[1])
-return {kept.sid, kept.node, from, kept.left or '', fields}
+return {kept.sid, kept.connection, from, kept.left or '', fields}
