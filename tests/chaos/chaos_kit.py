@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -17,6 +18,10 @@ import aiohttp
 
 from tests.harness import SECRET, Player, Server, Table
 
+# Keys that a quiet server may have: they end by themselves, or belong to the archive.
+SETTLED = re.compile(
+    r"{auth}:|{live}:player:|{chat}:(sent|rate|room|archived|changes):|{duels}:(duel|key):"
+)
 PATIENCE = 30.0
 POLL = 0.05
 
@@ -144,6 +149,16 @@ async def started(**settings: object) -> AsyncIterator[Server]:
     finally:
         if server._process and server._process.returncode is None:
             await server.stop()
+
+
+@contextmanager
+def suspended(server: Server) -> Iterator[None]:
+    """The server stands still."""
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
 
 
 # What servers say of themselves

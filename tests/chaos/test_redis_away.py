@@ -140,3 +140,37 @@ async def eventually_heard(talker: Talker, listener: Player) -> None:
     assert await talker.say() == "ok"
     last = talker.acknowledged[-1]
     await listener.next("chat:message", lambda message: message["id"] == last)
+
+
+async def test_nobody_is_left_behind_who_left_while_redis_died(
+    nodes: tuple[Server, Server], tmp_path: Path, table: Table
+) -> None:
+    """A departure is several steps in Redis, which may die between any two of them."""
+    one, other = nodes
+    reader = await table.seat(other.url, "reader")
+    room = await reader.do("chat:join", room=ROOM)
+    for trouble in (dead, frozen, dead):
+        leavers = [await table.seat(one.url, f"p{n}") for n in range(20)]
+        await asyncio.gather(*(player.do("chat:join", room=ROOM) for player in leavers))
+        await reader.do("presence:watch", player_ids=[player.id for player in leavers])
+        leaving = [asyncio.create_task(player.leave()) for player in leavers]
+        await asyncio.wait(leaving, return_when=asyncio.FIRST_COMPLETED)
+        with trouble(tmp_path, "valkey"):
+            await asyncio.wait(leaving)
+            await Probe(table).red("redis", one, other)
+        await Probe(table).green(one, other)
+
+        async def remaining() -> set[str]:
+            room = await reader.do("chat:join", room=ROOM)
+            return {member["id"] for member in room["members"]}
+
+        await until(remaining, lambda ids: ids == {reader.id}, seconds=10)
+        for player in leavers:
+            await until(lambda one=player: _last_heard(reader, one), "offline".__eq__, seconds=10)
+    assert room["member_count"] == 1
+    unharmed(one, other)
+
+
+async def _last_heard(watcher: Player, player: Player) -> str | None:
+    heard = [_status(changed, player) for changed in watcher.seen("presence:changed")]
+    return next((status for status in reversed(heard) if status), None)
