@@ -6,6 +6,7 @@ description is the reason for its default; the README's table is made from them.
 
 from __future__ import annotations
 
+import json
 import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -246,6 +247,9 @@ class Settings(BaseSettings):
 
 
 def _commas(value: object) -> object:
+    """A list from the environment: `a,b`, or in JSON."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        return tuple(json.loads(value))
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value

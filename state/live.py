@@ -171,8 +171,7 @@ class Live:
     async def seats(self, node: str | None = None) -> dict[str, str]:
         """The sockets that have a seat on a node, this one by default: connection -> pid."""
         found = await self._redis.call("HGETALL", _node(node or self.node))
-        pairs = zip(found[::2], found[1::2], strict=True)
-        return {connection: orjson.loads(seat)[-1] for connection, seat in pairs}
+        return {connection: orjson.loads(seat)[-1] for connection, seat in found.items()}
 
     async def set_status(self, player_id: str, status: str) -> None:
         """Show a connected player as online, away or busy."""

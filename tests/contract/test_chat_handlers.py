@@ -21,7 +21,7 @@ from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.duels import Duels
 from state.ids import new_id
-from state.live import Clock, Left, Live, Seat
+from state.live import Clock, Live, Seat
 from tests.contract.players_kit import Player, Recorder, Socket
 
 SETTINGS = Settings()
@@ -57,10 +57,10 @@ def told(world: World) -> Recorder:
 def sign_in(world: World) -> SignIn:
     async def enter(name: str) -> Player:
         account, character = await world.accounts.create_guest(name)
-        seat = Seat(f"sid-{name}", character.id, name, account.id, "127.0.0.1")
+        seat = Seat(f"n1.sid-{name}", f"pid-{name}", character.id, name, account.id, "127.0.0.1")
         await world.live.join(seat)
         caller = Caller(account.id, "player", "f1", "t1", 0, character.id, name)
-        return Player(world, caller, Socket(seat.sid))
+        return Player(world, caller, Socket(f"sid-{name}"))
 
     return enter
 
@@ -126,10 +126,8 @@ async def test_who_leaves_a_room_is_not_in_it(ann: Player, bob: Player) -> None:
 
 async def test_a_socket_that_ended_is_in_no_room(world: World, ann: Player, bob: Player) -> None:
     await ann("chat:join", room="global")
-    gone = Left(ann.socket.sid, ann.id, ann.caller.account_id, "Ann", 0, 1, 0)
-    for hook in CATALOGUE.left:
-        if hook.__name__ == "leave_rooms":
-            await hook(world, gone)
+    for hook in CATALOGUE.leaving:
+        await hook(world, ann.socket.connection)
     members = (await bob("chat:join", room="global"))["members"]
     assert [member["id"] for member in members] == [bob.id]
 
@@ -165,7 +163,7 @@ async def test_a_duels_room_is_for_fighters_and_spectators(
             await eve(event, room=room)
     with pytest.raises(Forbidden):
         await eve("chat:report", message_id=said["id"], reason="rude")
-    eve.socket.join(rooms.spectators(duel_id))
+    await eve.socket.join(rooms.spectators(duel_id))
     assert (await eve("chat:join", room=room))["member_count"] == 3
     assert (await eve("chat:history", room=room))["messages"] == [said]
 
