@@ -21,7 +21,7 @@ from game.errors import (
 from handlers.base import Catalogue, Context, Route, World
 from server import wire
 from server.auth import Authenticator
-from server.boundary import Boundary, error_object, new_request_id
+from server.boundary import Boundary, error_object, new_request_id, valid
 from server.health import Health
 from server.http_address import Addresses
 from server.metrics import Metrics
@@ -87,7 +87,7 @@ class Api:
             caller = await self._authenticator.bearer(request.headers.get("Authorization", ""))
         address = self._addresses.of(request)
         body = await self._body(request) if request.method in {"POST", "PUT", "PATCH"} else {}
-        command = route.payload.model_validate(body)
+        command = valid(route.payload.model_validate, body)
         reply = await route(command, Context(self._world, request_id, address, caller))
         return b"" if reply is None else orjson.dumps(reply)
 

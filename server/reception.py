@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -14,17 +14,19 @@ from config.logging import get_logger
 from config.settings import Settings
 from game import rooms
 from game.disconnects import Disconnect, farewell
-from game.errors import DependencyUnavailable, Draining, ServerFull
+from game.errors import DependencyUnavailable, Draining, HandlerTimeout, ServerFull
 from handlers.base import Caller, Catalogue, Context, World
 from server.auth import Authenticator
-from server.boundary import Boundary, new_request_id
+from server.boundary import Boundary, Outcome, new_request_id
 from server.broadcast import Clients, RoomPublisher, event_packet
 from server.http_address import Addresses
 from server.metrics import Metrics
 from server.session import Places, Session
 from server.transport import GameSocket, Message
-from state.live import Left, Seat
+from state.live import Seat
 from state.recovery import Event, Taken, new_pid
+
+Step: TypeAlias = "partial[Any]"
 
 PID_CHARS = 64  # ours have 32; an offset has some 25
 
@@ -218,26 +220,30 @@ class Reception:
                 session.socket.server.spawn(session.socket.close(abort=True))
 
     async def departed(self, connection: str, pid: str, at: int | None = None) -> None:
-        """Give back a seat of this node, or of a dead one, and tell whom it concerns."""
+        """Give back a seat of this node, or of a dead one, and tell whom it concerns.
+
+        The seat comes last: as long as it is there, nodes.py finds it and does all this again.
+        """
         request_id = new_request_id()
         when = self._world.now() if at is None else at
-
-        async def leave() -> Left | None:
-            # First what has no other owner: cut off after the seat is given back, nobody
-            # would come to do it.
-            await self._places.recovery.left(pid, connection, when)
-            for hook in self._catalogue.leaving:
-                await hook(self._world, connection)
-            return await self._world.live.leave(connection, at=when)
-
-        outcome = await self._boundary.guard("hook", "leave", request_id, leave)
-        if outcome.value is None:  # somebody else did, or Redis is away and nodes.py will
+        keep: Step = partial(self._places.recovery.left, pid, connection, when)
+        hooks: list[Step] = [
+            partial(one, self._world, connection) for one in self._catalogue.leaving
+        ]
+        for step in (keep, *hooks):
+            outcome = await self._follow(step, request_id)
+            if isinstance(outcome.error, DependencyUnavailable | HandlerTimeout):
+                return
+        give_back: Step = partial(self._world.live.leave, connection, at=when)
+        outcome = await self._follow(give_back, request_id)
+        if outcome.value is None:  # somebody else did, or Redis is away
             return
         for hook in self._catalogue.left:
-            follow = partial(hook, self._world, outcome.value)
-            await self._boundary.guard(
-                "hook", f"{hook.__module__}.{hook.__name__}", request_id, follow
-            )
+            await self._follow(partial(hook, self._world, outcome.value), request_id)
+
+    async def _follow(self, step: Step, request_id: str) -> Outcome:
+        name = f"{step.func.__module__.rpartition('.')[2]}.{step.func.__name__}"
+        return await self._boundary.guard("hook", name, request_id, step)
 
     def end(self, session: Session, code: Disconnect, *, for_good: bool = False) -> None:
         """Announce the end of a connection, and end it."""

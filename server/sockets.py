@@ -28,7 +28,7 @@ from game.errors import (
 )
 from handlers.base import Catalogue
 from server import wire
-from server.boundary import Boundary, error_object, new_request_id
+from server.boundary import Boundary, error_object, new_request_id, valid
 from server.broadcast import NAMESPACE, Clients, event_packet
 from server.http_address import Addresses
 from server.metrics import Metrics
@@ -191,10 +191,8 @@ class SocketServer(socketio.AsyncServer):
             raise TokenExpired
 
         async def run() -> bytes:
-            reply = await command(
-                command.validate(argument), self.reception.context(session, request_id)
-            )
-            return _success(reply)
+            asked = valid(command.validate, argument)
+            return _success(await command(asked, self.reception.context(session, request_id)))
 
         outcome = await self._boundary.guard("event", name, request_id, run)
         if outcome.error:

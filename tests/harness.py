@@ -29,6 +29,8 @@ class Server:
     without the prefix: `LIMITS__CHAT_MESSAGES=2`.
     """
 
+    module = "server"
+
     def __init__(self, **settings: object) -> None:
         self.settings = settings
         self.url = ""
@@ -42,7 +44,7 @@ class Server:
         environment |= {f"SHOWDOWN_{name}": str(value) for name, value in self.settings.items()}
         environment.setdefault("SHOWDOWN_PORT", "0")
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "server", "serve"),
+            *(sys.executable, "-m", self.module, "serve"),
             cwd=ROOT,
             env=environment,
             stdout=asyncio.subprocess.PIPE,

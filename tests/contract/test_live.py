@@ -81,7 +81,7 @@ async def test_a_join_counts_the_socket_everywhere_and_its_leave_takes_all_of_it
     left = await live.leave("n1.s1")
     assert left is not None
     assert (left.player_id, left.account_id, left.name) == ("ann", "account of ann", "Ann")
-    assert (left.sid, left.sockets, left.seq) == ("s1", 0, joined.seq + 1)
+    assert (left.connection, left.sockets, left.seq) == ("n1.s1", 0, joined.seq + 1)
     await live.bury("n1", int(await redis.call("ZSCORE", NODES, "n1")))
     assert await keys(redis) == {"{live}:player:ann"}
 

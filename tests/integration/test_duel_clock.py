@@ -17,7 +17,7 @@ HOLD_ALL = [0, 1, 2, 3, 4]
 @pytest.fixture(scope="module")
 def hasty(host: Host) -> Server:
     """Challenges and rounds are over soon."""
-    return host.start(DUELS__CHALLENGE_SECONDS=0.8, DUELS__ROUND_SECONDS=0.8)
+    return host.start(DUELS__CHALLENGE_SECONDS=0.8, DUELS__ROUND_SECONDS=1.2)
 
 
 @pytest.fixture(scope="module")
