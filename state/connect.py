@@ -189,8 +189,14 @@ class Subscription:
     async def _send(self, *command: str) -> None:
         if not self._connection.is_connected:  # it would connect again, by itself
             raise DependencyUnavailable
-        with _answering():
-            await self._connection.send_command(*command, check_health=False)
+        try:
+            with _answering():
+                await self._connection.send_command(*command, check_health=False)
+        except Exception:
+            if self._connection.is_connected:
+                raise
+            # Whoever reads noticed the end first, and took the line down under our hands.
+            raise DependencyUnavailable from None
 
     async def __aiter__(self) -> AsyncIterator[tuple[str, str, str]]:
         """(kind, channel, text): `message`s, `subscribe`s as confirmations, and `pong`s."""
