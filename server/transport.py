@@ -352,7 +352,9 @@ class Engine(engineio.AsyncServer):
         socket.schedule_ping()
         if transport == "websocket":
             try:
-                return await socket.handle_get_request(environ)
+                answer = await socket.handle_get_request(environ)
+                # Without "Connection: Upgrade" it takes the request for a poll.
+                return self._bad_request("No upgrade") if isinstance(answer, list) else answer
             finally:  # also when the WebSocket handshake itself was wrong
                 await socket.close(abort=True)
         socket.connected = True

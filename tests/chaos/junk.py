@@ -179,7 +179,7 @@ def _without_connect(packet: str) -> str:
 
 
 # Engine.IO packets after which a connection is over.
-FATAL = ["7", "8", "9", "x", "", "0", '0{"sid":"x"}', "1", "ping", "\0", "é", "-4", " 4", "b!!!!", "bé", "bA"]
+FATAL = ["7", "8", "9", "x", "", "0", '0{"sid":"x"}', "1", "ping", "\0", "é", "-4", " 4", "bé", "bA"]
 
 # WebSocket frames that break RFC 6455 or say what no text is; the mask is four zeros.
 FRAMES = [
@@ -188,7 +188,6 @@ FRAMES = [
     b"\x81\x83\0\0\0\0" + b"4\xc0\x80",  # an overlong NUL
     b"\x83\x80\0\0\0\0",  # a reserved opcode
     b"\xf1\x80\0\0\0\0",  # reserved bits
-    b"\x81\x012",  # not masked
     b"\x09\x80\0\0\0\0",  # a ping in fragments
     b"\x89\xfe\x00\x7e\0\0\0\0" + b"x" * 126,  # a ping that is too long
     b"\x80\x80\0\0\0\0",  # a continuation of nothing
@@ -215,10 +214,10 @@ AUTHS = [
     "0" + "9" * 50 + "{}",
 ]
 
-# Bodies of polling requests that are no packets.
+# Bodies of polling requests that end a session, since they are no packets or say so.
 BODIES = [
     *(b"", b"\x1e", b"\x1e\x1e\x1e", b"\xff\xfe", b"4\xed\xa0\x80", b"9", b"x" * 100, b"\0"),
-    b"b!!!",
+    b"b\xc3\xa9",
     b"\x1e".join([b"3"] * 65),
     b"4" + b"x" * 70_000,
     b"0",
