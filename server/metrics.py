@@ -71,7 +71,7 @@ class Metrics:
             **made,
         )
         self.pool_in_use = Gauge(
-            "showdown_pool_connections_in_use", "Busy connections.", ["store"], **live
+            "showdown_pool_in_use", "Busy connections, or commands under way.", ["store"], **live
         )
         self.ready = Gauge(
             "showdown_check_ok", "1 when a readiness check passes.", ["check"], **weakest
