@@ -217,7 +217,7 @@ class Adapter:
             # A session that was just taken up again has what is older already.
             if sid != skip and (event_id > socket.after or not event_id):
                 socket.post(message)
-        self._metrics.deliveries.inc(len(members))
+        self._metrics.count_deliveries(len(members))
 
 
 class RoomPublisher:
