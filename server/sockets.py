@@ -162,7 +162,7 @@ class SocketServer(socketio.AsyncServer):
         if head.type == wire.EVENT and head.namespace == NAMESPACE:
             body = wire.read_json(packet, head.start, self._limits.json_depth)
             await self._event(session, body, head.ack_id, request_id)
-        elif head.type == wire.DISCONNECT:
+        elif head.type == wire.DISCONNECT and head.namespace == NAMESPACE:
             await self.reception.leave(session, for_good=True)
             self._wait_for_sign_in(session.socket)
         elif head.type == wire.ACK and head.ack_id is not None:
