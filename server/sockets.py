@@ -214,7 +214,8 @@ class SocketServer(socketio.AsyncServer):
 
         async def run() -> bytes:
             asked = valid(command.validate, argument)
-            return _success(await command(asked, self.reception.context(session, request_id)))
+            context = self.reception.context(session, request_id)
+            return _success(await command.handler(asked, context))
 
         outcome = await self._boundary.guard("event", name, request_id, run)
         if outcome.error:

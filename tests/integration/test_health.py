@@ -118,7 +118,7 @@ async def test_the_state_of_stores_pools_and_duels_is_shown(pair: Pair, table: T
     for check in CHECKS:
         assert found[f"showdown_check_ok check={check}"] == 1
     for store in ("redis", "mongo"):
-        assert f"showdown_pool_connections_in_use store={store}" in found
+        assert f"showdown_pool_in_use store={store}" in found
         assert any(f"store={store}" in one and "store_seconds_count" in one for one in found)
     assert 0 <= found["showdown_loop_lag_seconds "] < 5
     assert "showdown_send_buffer_bytes " in found
