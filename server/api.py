@@ -97,6 +97,8 @@ class Api:
             raw = await request.read()
         except web.HTTPRequestEntityTooLarge:
             raise PayloadTooLarge from None
+        except web.RequestPayloadError:
+            raise MalformedPayload("The body is not what its header says.") from None
         if not raw:
             return {}
         try:

@@ -4,8 +4,9 @@ python-engineio 4.15 makes a task and a `wait_for` per message that comes in, a 
 a writer task for what goes out, a sleeping task per client for pings, and loses track of
 a client whose frame does not parse. What is replaced here, and checked against 4.15.1 by
 tests/unit/test_seams.py: `AsyncServer._handle_connect` (the only place where sockets are
-made), `AsyncSocket.send`, `close`, `schedule_ping`, `handle_post_request` and
-`_upgrade_websocket`. Polling's `poll` and `handle_get_request` are the stock ones.
+made), `handle_request`, `_ok`, `AsyncSocket.send`, `close`, `schedule_ping`,
+`handle_get_request`, `handle_post_request` and `_upgrade_websocket`. Polling's `poll` is the
+stock one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 CLOSE_SECONDS = 2.0  # for the last frames of a connection that ends to be read
 PACKETS_PER_BODY = 64  # in one polling request; the JavaScript client sends what has piled up
+METHODS = frozenset({"GET", "POST", "OPTIONS"})
 RECORD_SEPARATOR = "\x1e"
 
 TEXT_FRAME = 0x81  # RFC 6455, 5.2: final fragment, text
@@ -77,6 +79,7 @@ class GameSocket(AsyncSocket):
         self._transport: asyncio.WriteTransport | None = None
         self._out: list[bytes] = []
         self._queued_bytes = 0  # of packets that wait for a poll
+        self._polling = False  # whether one waits for packets
         self._timer: asyncio.TimerHandle | None = None
         self._receiving = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
@@ -120,7 +123,8 @@ class GameSocket(AsyncSocket):
                 self.post(pkt)
 
     def _queue(self, pkt: packet.Packet) -> None:
-        self._queued_bytes = self._queued_bytes + len(pkt.encode()) if self.queue.qsize() else 0
+        size = len(pkt.data) if pkt.binary else len(pkt.encode())
+        self._queued_bytes = self._queued_bytes + size if self.queue.qsize() else 0
         self.queue.put_nowait(pkt)
         if self._queued_bytes > self.server.limits.send_buffer_bytes:
             self.server.on_overflow(self)
@@ -146,6 +150,19 @@ class GameSocket(AsyncSocket):
 
     # In
 
+    async def handle_get_request(self, environ: dict[str, Any]) -> Any:
+        """A poll, or an upgrade; of two polls at once both end (Engine.IO v4, "Transports")."""
+        if environ.get("HTTP_UPGRADE") or self.upgrading:
+            return await super().handle_get_request(environ)
+        if self._polling:
+            await self.close()
+            raise exceptions.UnknownPacketError
+        self._polling = True
+        try:
+            return await super().handle_get_request(environ)
+        finally:
+            self._polling = False
+
     async def handle_post_request(self, environ: dict[str, Any]) -> None:
         """A polling client's packets: one request at a time, so that their order holds."""
         length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -154,7 +171,7 @@ class GameSocket(AsyncSocket):
         try:
             body = await environ["wsgi.input"].readexactly(length)
             packets = body.decode().split(RECORD_SEPARATOR)
-        except (asyncio.IncompleteReadError, UnicodeDecodeError):
+        except (asyncio.IncompleteReadError, web.RequestPayloadError, UnicodeDecodeError):
             raise exceptions.UnknownPacketError from None
         if len(packets) > PACKETS_PER_BODY:
             raise exceptions.ContentTooLongError
@@ -173,6 +190,7 @@ class GameSocket(AsyncSocket):
             case "3":
                 self.schedule_ping()
             case "1":
+                self._end_poll()
                 await self.close(abort=True, reason=self.server.reason.CLIENT_DISCONNECT)
             case "2" | "5" | "6":  # answered during an upgrade only
                 pass
@@ -196,6 +214,11 @@ class GameSocket(AsyncSocket):
         await self._serve(ws, request)
         return ws
 
+    def _end_poll(self) -> None:
+        """Answer a poll that waits, with nothing to say."""
+        if self._polling:
+            self.queue.put_nowait(packet.Packet(packet.NOOP))
+
     async def _probe(self, ws: web.WebSocketResponse) -> bool:
         """The upgrade's hand-over: probe, answer, end of the open poll, upgrade."""
         self.upgrading = True
@@ -204,7 +227,7 @@ class GameSocket(AsyncSocket):
                 if await _text(ws) != "2probe":
                     return False
                 await ws.send_str("3probe")
-                self.queue.put_nowait(packet.Packet(packet.NOOP))
+                self._end_poll()
                 return await _text(ws) == "5" and not self.closed
         except (TimeoutError, ConnectionError):
             return False
@@ -342,6 +365,23 @@ class Engine(engineio.AsyncServer):
         """An id that says on which node its session lives; server/forward.py reads it."""
         return f"{self.node}.{super().generate_id()}"
 
+    async def handle_request(self, request: web.Request) -> web.StreamResponse:
+        """Everything below /socket.io/, a little stricter than python-engineio."""
+        socket = self.sockets.get(request.query.get("sid", ""))
+        websocket = request.headers.get("Upgrade", "").lower() == "websocket"
+        if "transport" not in request.query or request.method not in METHODS:
+            return web.Response(status=400, text="Bad Request")
+        if socket and socket.upgraded and websocket:
+            return await _turned_away(request)
+        answer: web.StreamResponse = await super().handle_request(request)
+        return answer
+
+    def _ok(self, packets: Any = None, headers: Any = None, jsonp_index: Any = None) -> Any:
+        answer = super()._ok(packets, headers, jsonp_index)
+        if packets is None:
+            answer["response"] = b"ok"  # as Node says it
+        return answer
+
     async def _handle_connect(
         self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
     ) -> Any:
@@ -375,6 +415,14 @@ class Engine(engineio.AsyncServer):
     def _refused() -> dict[str, Any]:
         headers = [("Content-Type", "text/plain"), ("Retry-After", "1")]
         return {"status": "503 SERVICE UNAVAILABLE", "headers": headers, "response": b"full"}
+
+
+async def _turned_away(request: web.Request) -> web.WebSocketResponse:
+    """A second WebSocket for a session that has one."""
+    ws = web.WebSocketResponse(timeout=CLOSE_SECONDS)
+    await ws.prepare(request)
+    await ws.close()
+    return ws
 
 
 def _frame_of(pkt: packet.Packet) -> bytes:

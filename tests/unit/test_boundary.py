@@ -36,6 +36,7 @@ async def run(boundary: Boundary, raised: BaseException | None = None, **options
 
 def counted(metrics: Metrics, outcome: str) -> float | None:
     labels = {"kind": "event", "name": "e", "outcome": outcome}
+    metrics.scrape()  # counts are tallied, and added up for it
     return metrics.registry.get_sample_value("showdown_requests_total", labels)
 
 
