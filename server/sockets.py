@@ -16,7 +16,7 @@ import orjson
 import socketio
 
 from config.settings import Limits
-from game.disconnects import Disconnect
+from game.disconnects import Disconnect, farewell
 from game.errors import (
     GameError,
     Internal,
@@ -284,7 +284,10 @@ class SocketServer(socketio.AsyncServer):
 
     def _on_overflow(self, socket: GameSocket) -> None:
         """A client that does not read: its memory is wanted back, now."""
+        if socket.closing:
+            return
         self._metrics.disconnects.labels(Disconnect.SLOW_CONSUMER.value).inc()
+        socket.say_last(event_packet("server:disconnect", farewell(Disconnect.SLOW_CONSUMER)))
         self.eio.spawn(socket.close(abort=True))
 
     async def drain(self, seconds: float) -> None:

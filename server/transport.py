@@ -30,6 +30,8 @@ CLOSE_SECONDS = 2.0  # for the last frames of a connection that ends to be read
 PACKETS_PER_BODY = 64  # in one polling request; the JavaScript client sends what has piled up
 METHODS = frozenset({"GET", "POST", "OPTIONS"})
 RECORD_SEPARATOR = "\x1e"
+# What reading a body comes to when its sender is gone, or does not send what he announced.
+BROKEN_OFF = (asyncio.IncompleteReadError, web.RequestPayloadError, ConnectionError)
 
 TEXT_FRAME = 0x81  # RFC 6455, 5.2: final fragment, text
 BINARY_FRAME = 0x82
@@ -104,6 +106,25 @@ class GameSocket(AsyncSocket):
             self._loop.call_soon(self._flush)
         self._out.append(_frame_of(pkt))
 
+    def offer(self, pkt: packet.Packet) -> bool:
+        """Send what may be skipped, unless the client is behind; False if it was skipped."""
+        if self.waiting_bytes > self.server.limits.send_buffer_bytes // 2:
+            return False
+        self.post(pkt)
+        return True
+
+    def say_last(self, pkt: packet.Packet) -> None:
+        """Drop what waits and leave one last packet, for a client that may yet poll for it.
+
+        What waits on a WebSocket is in the kernel's and the transport's hands: nothing can
+        be put before it, and it is not waited for.
+        """
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self._queued_bytes = 0
+        if self._transport is None:
+            self.queue.put_nowait(pkt)
+
     def hold(self) -> None:
         """Keep what is posted back, until `release`: a sign-in is being prepared."""
         self._held = []
@@ -124,9 +145,10 @@ class GameSocket(AsyncSocket):
 
     def _queue(self, pkt: packet.Packet) -> None:
         size = len(pkt.data) if pkt.binary else len(pkt.encode())
-        self._queued_bytes = self._queued_bytes + size if self.queue.qsize() else 0
+        alone = self.queue.empty()  # what is too large by itself is let through
+        self._queued_bytes = size if alone else self._queued_bytes + size
         self.queue.put_nowait(pkt)
-        if self._queued_bytes > self.server.limits.send_buffer_bytes:
+        if self._queued_bytes > self.server.limits.send_buffer_bytes and not alone:
             self.server.on_overflow(self)
 
     def _flush(self) -> None:
@@ -171,7 +193,7 @@ class GameSocket(AsyncSocket):
         try:
             body = await environ["wsgi.input"].readexactly(length)
             packets = body.decode().split(RECORD_SEPARATOR)
-        except (asyncio.IncompleteReadError, web.RequestPayloadError, UnicodeDecodeError):
+        except (*BROKEN_OFF, UnicodeDecodeError):
             raise exceptions.UnknownPacketError from None
         if len(packets) > PACKETS_PER_BODY:
             raise exceptions.ContentTooLongError

@@ -195,8 +195,9 @@ class Fuzz:
                 url = await self._open()
                 continue
             assert status == 200, texts
-            await self.http.post(url, data='4299["presence:query",{"player_ids":[]}]')
-            async with self.http.get(url) as answer:  # so that there is something to say
+            async with self.http.post(url, data='4299["presence:query",{"player_ids":[]}]'):
+                pass  # so that there is something to say
+            async with self.http.get(url) as answer:
                 self._polled(await answer.text())
         body = dice.choice(junk.BODIES)
         async with self.http.post(url, data=body) as answer:

@@ -93,7 +93,7 @@ async def test_what_is_posted_waits_for_a_poll_in_its_order() -> None:
     socket = Node().socket()
     for text in "abc":
         socket.post(Message(text))
-    assert socket.waiting_bytes == len("4a4b4c")
+    assert 0 < socket.waiting_bytes <= len("4a4b4c")
     assert await waiting(socket) == ["4a", "4b", "4c"]
 
 
