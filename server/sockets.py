@@ -31,11 +31,12 @@ from handlers.base import Catalogue
 from server import wire
 from server.boundary import Boundary, error_object, new_request_id, valid
 from server.broadcast import NAMESPACE, Clients, event_packet
+from server.engine import Engine
 from server.http_address import Addresses
 from server.metrics import Metrics
 from server.reception import Reception
 from server.session import Session
-from server.transport import Engine, GameSocket, Message
+from server.transport import GameSocket, Message
 
 ATTACHMENTS = 8  # of one binary event; none of ours has any
 

@@ -293,8 +293,8 @@ async def test_ten_thousand_messages_of_junk_leave_no_trace(
             LIMITS__CONNECTIONS_PER_ACCOUNT=1_000,
             LIMITS__AUTH_SECONDS=60,
             # Polling sessions that are left behind end soon.
-            LIMITS__PING_SECONDS=3,
-            LIMITS__PING_TIMEOUT_SECONDS=3,
+            LIMITS__PING_SECONDS=2,
+            LIMITS__PING_TIMEOUT_SECONDS=2,
             # Full after the warm-up, so that it stays what it is.
             MONGO__POOL_SIZE=4,
         ),
@@ -309,11 +309,11 @@ async def test_ten_thousand_messages_of_junk_leave_no_trace(
             told = await asyncio.gather(
                 *(fuzz.packets(seed + n, size) for n, size in enumerate(sizes))
             )
-            await repeat(count // 30, lambda: fuzz.fatal(dice))
+            await repeat(count // 60, lambda: fuzz.fatal(dice))
             await repeat(count // 500, fuzz.big)
             await repeat(count // 300, lambda: fuzz.before_sign_in(dice))
             await repeat(count // 500, lambda: fuzz.come_and_go(dice))
-            for n in range(count // 400):
+            for n in range(count // 1_000):
                 await fuzz.polling(seed + n)
             await fuzz.http_junk()
             await fuzz.upgrades()

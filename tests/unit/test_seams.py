@@ -21,9 +21,10 @@ from socketio.async_manager import AsyncManager
 
 from config.settings import Limits
 from server.broadcast import Clients
+from server.engine import Engine
 from server.metrics import SECONDS, Metrics
 from server.sockets import SocketServer
-from server.transport import Engine, GameSocket, Message
+from server.transport import GameSocket, Message
 
 CHECKED = {
     "python-engineio": "4.15.1",

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from wsproto.frame_protocol import FrameProtocol
 
 from config.settings import Limits
-from server.transport import BINARY_FRAME, Engine, GameSocket, Message, websocket_frame
+from server.engine import Engine
+from server.transport import BINARY_FRAME, GameSocket, Message, websocket_frame
 
 SIZES = (0, 1, 125, 126, 127, 65_535, 65_536, 200_000)
 
