@@ -146,7 +146,7 @@ def _application(parts: Parts, forwarder: Forwarder) -> web.Application:
 
 
 async def _name_no_versions(_: web.Request, response: web.StreamResponse) -> None:
-    """aiohttp says which Python and which aiohttp this is; that is nobody's business."""
+    """The stock header says which Python and which aiohttp this is; that is nobody's business."""
     response.headers["Server"] = "Showdown"
 
 
