@@ -89,6 +89,15 @@ class Duels(Section):
     incoming: int = _default(20, "open challenges to one player", ge=1)
 
 
+class Economy(Section):
+    """Coins: integers, never lost and never made but by the mint."""
+
+    starting_balance: int = _default(1_000, "what a new character has, minted", ge=0)
+    shards: int = _default(16, "of the operator's accounts, so that callers seldom meet", ge=1)
+    transfer_fee_permille: int = _default(0, "of a transfer, burnt, on top of it", ge=0, le=1_000)
+    transfer_daily: int = _default(1_000_000, "what a player may send in a UTC day", ge=1)
+
+
 class Chat(Section):
     """Rooms, their history and the archive."""
 
@@ -196,6 +205,7 @@ class Settings(BaseSettings):
     admin: Admin = Admin()
     limits: Limits = Limits()
     duels: Duels = Duels()
+    economy: Economy = Economy()
     chat: Chat = Chat()
     presence: Presence = Presence()
     nodes: Nodes = Nodes()

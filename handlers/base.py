@@ -7,12 +7,13 @@ records, and the server's boundary wraps each of them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
+from game.economy import INT64_MAX
 from game.errors import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from state.archive import Archive
     from state.chat import Chat
     from state.duels import Duels
+    from state.economy import Economy
+    from state.ledger import Posting
     from state.live import Live
     from state.rates import Rates
     from state.tokens import Tokens
@@ -43,6 +46,9 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a
 """Of a player, an account or a duel."""
 Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 """An idempotency key, or a client's own id of a message."""
+
+Amount = Annotated[int, Field(ge=1, le=INT64_MAX)]
+"""Coins."""
 
 P = TypeVar("P", bound=Payload)
 
@@ -132,7 +138,14 @@ class World:
     chat: Chat
     archive: Archive
     duels: Duels
+    economy: Economy
     publisher: Publisher
+    reactions: Callable[[World, Sequence[Posting]], Awaitable[None]]
+    """handlers/reactions.py, which the handlers must not know."""
+
+    async def react(self, postings: Sequence[Posting]) -> None:
+        """Run what follows from postings that were just made."""
+        await self.reactions(self, postings)
 
 
 @dataclass(frozen=True, slots=True)

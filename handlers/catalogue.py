@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers import accounts, chat, duels, moderation, presence, session
+from handlers import accounts, chat, duels, moderation, presence, reactions, session, wallet
 from handlers.base import Catalogue
 
 CATALOGUE = Catalogue(
@@ -33,6 +33,9 @@ CATALOGUE = Catalogue(
         duels.active,
         duels.spectate,
         duels.unspectate,
+        wallet.get,
+        wallet.ledger,
+        wallet.transfer,
     ),
     routes=(
         accounts.guest,
@@ -46,5 +49,5 @@ CATALOGUE = Catalogue(
     ),
     connected=(session.came, duels.came),
     left=(session.went, chat.leave_rooms, duels.went),
-    tasks=(chat.archive_chat, duels.serve_deadlines),
+    tasks=(chat.archive_chat, duels.serve_deadlines, reactions.tell_the_untold),
 )

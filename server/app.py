@@ -14,11 +14,13 @@ from typing import Any
 from aiohttp import web
 
 from config.logging import get_logger
+from config.settings import SettingsError
 from game.errors import DependencyUnavailable
 from server.bootstrap import Parts
 from server.forward import Forwarder
 from server.health import LAG_EVERY, PROBE_SECONDS
 from server.nodes import recheck_sessions
+from state.migrations import NewerDatabaseError, migrate
 
 START_SECONDS = 30.0  # for stores that are still starting
 RECHECK_SECONDS = 5.0  # how long a revocation may go unnoticed when its message was lost
@@ -75,6 +77,10 @@ async def _prepare(parts: Parts) -> None:
         await _answering(parts.documents.ping)
     world, admin = parts.world, parts.settings.admin
     await parts.membership.beat()
+    try:
+        await migrate(parts.documents, world.now)
+    except NewerDatabaseError as error:
+        raise SettingsError(str(error)) from None
     await world.accounts.prepare()
     await world.archive.prepare()
     if admin.username and admin.password:

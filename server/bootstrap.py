@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from config.settings import Settings
+from handlers import reactions
 from handlers.base import Catalogue, World
 from server.api import Api
 from server.auth import Authenticator
@@ -26,6 +27,7 @@ from state.chat import Chat
 from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.duels import Duels
+from state.economy import Economy
 from state.live import Clock, Live
 from state.rates import Rates
 from state.tokens import Tokens
@@ -77,7 +79,9 @@ def build(
         chat=Chat(redis, settings),
         archive=Archive(documents, redis, settings),
         duels=Duels(redis, settings),
+        economy=Economy.build(documents, settings, clock),
         publisher=RoomPublisher(manager),
+        reactions=reactions.react,
     )
     boundary = Boundary(metrics, settings.limits.handler_seconds)
     addresses = Addresses(settings.http)
@@ -113,7 +117,7 @@ def build(
         manager=manager,
         watchers=watchers,
         sockets=sockets,
-        membership=Membership(world.live, clock, sockets, settings.nodes),
+        membership=Membership(world.live, clock, sockets, settings.nodes, documents.free_locks),
         supervisor=Supervisor(boundary, metrics),
         api=Api(
             world=world,

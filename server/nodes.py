@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from config.logging import get_logger
 from config.settings import Nodes
@@ -26,9 +26,11 @@ class Membership:
         clock: Clock,
         sockets: SocketServer,
         settings: Nodes,
+        free_locks: Callable[[], Awaitable[None]],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._live = live
+        self._free_locks = free_locks
         self._clock = clock
         self._sockets = sockets
         self._settings = settings
@@ -83,6 +85,7 @@ class Membership:
         log.warning("node_died", node=node, seats=len(sids))
         for sid in sids:
             await self._sockets.departed(sid, node=node, at=beat)
+        await self._free_locks()
         await self._live.bury(node, beat)
 
     async def leave(self) -> None:
