@@ -96,6 +96,22 @@ class Economy(Section):
     shards: int = _default(16, "of the operator's accounts, so that callers seldom meet", ge=1)
     transfer_fee_permille: int = _default(0, "of a transfer, burnt, on top of it", ge=0, le=1_000)
     transfer_daily: int = _default(1_000_000, "what a player may send in a UTC day", ge=1)
+    shop_file: Path | None = _default(None, "the shop's items; none: config/shop.json")
+
+
+class Rob(Section):
+    """Robberies. The numbers are ours: of a thousand coins a robbery takes 100 on average, a
+    failure costs 100, and four in ten succeed, so that it pays only against the rich.
+    """
+
+    odds_percent: int = _default(40, "of a robbery without luck", ge=0, le=100)
+    most_odds_percent: int = _default(80, "with all luck; never certain", ge=0, le=100)
+    least_loot_permille: int = _default(50, "of the victim's coins, at the least", ge=0, le=1_000)
+    most_loot_permille: int = _default(150, "at the most, drawn evenly", ge=0, le=1_000)
+    fine_permille: int = _default(100, "of the robber's coins, to the victim", ge=0, le=1_000)
+    least_balance: int = _default(100, "of either; who has less is left alone", ge=1)
+    cooldown_seconds: int = _default(3_600, "between two attempts of a player", ge=0)
+    shield_seconds: int = _default(1_800, "nobody is robbed again so soon", ge=0)
 
 
 class Chat(Section):
@@ -206,6 +222,7 @@ class Settings(BaseSettings):
     limits: Limits = Limits()
     duels: Duels = Duels()
     economy: Economy = Economy()
+    rob: Rob = Rob()
     chat: Chat = Chat()
     presence: Presence = Presence()
     nodes: Nodes = Nodes()

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from handlers import accounts, chat, duels, moderation, presence, reactions, session, wallet
+from handlers import (
+    accounts,
+    chat,
+    duels,
+    moderation,
+    presence,
+    reactions,
+    rob,
+    session,
+    shop,
+    wallet,
+)
 from handlers.base import Catalogue
 
 CATALOGUE = Catalogue(
@@ -36,6 +47,12 @@ CATALOGUE = Catalogue(
         wallet.get,
         wallet.ledger,
         wallet.transfer,
+        shop.list_items,
+        shop.buy,
+        shop.inventory,
+        shop.use,
+        shop.sell,
+        rob.attempt,
     ),
     routes=(
         accounts.guest,

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Self
 
 from config.settings import Settings
+from state import goods
 from state.documents import DocumentStore
 from state.ledger import Ledger
+from state.robberies import Robberies
+from state.shop import Shop
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +19,16 @@ class Economy:
     """What the handlers of the economy work with."""
 
     ledger: Ledger
+    shop: Shop
+    robberies: Robberies
 
     @classmethod
     def build(cls, documents: DocumentStore, settings: Settings, now: Callable[[], int]) -> Self:
         """Put it together; `now` is in milliseconds, the same on every node."""
         ledger = Ledger(documents, settings, now)
-        return cls(ledger=ledger)
+        items = goods.load(settings.economy.shop_file)
+        return cls(
+            ledger=ledger,
+            shop=Shop(documents, ledger, items),
+            robberies=Robberies(ledger, settings.rob),
+        )

@@ -33,7 +33,7 @@ from game.errors import IdempotencyMismatch
 from state.documents import Document, DocumentStore, Transaction
 
 KEEP = timedelta(days=7)  # an idempotency key and its answer
-ID_BYTES = 8  # behind the 48 bits of the time
+ID_BYTES = 7  # behind the 48 bits of the time and the 8 of the place
 OUTBOX_AGE_MS = 3_000  # what is untold for longer was left behind by a crash
 OUTBOX_BATCH = 200
 
@@ -64,10 +64,11 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a request came to: its answer, and its postings if it ran just now."""
+    """What a request came to: its answer, and its postings if it ran just now (`fresh`)."""
 
     answer: Any
     postings: tuple[Posting, ...]
+    fresh: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Books:
             once: names what can happen one time ever; the caller has looked that it did not.
         """
         changes = tuple([await self._apply(entry) for entry in movement.entries])
-        posting = Posting(_posting_id(at), movement.reason, movement.ref, at, changes)
+        posting = Posting(_posting_id(at, len(self.postings)), movement.reason, movement.ref, at, changes)
         await self.tx.call("postings", "insert_one", _document(posting, once))
         self.postings.append(posting)
         return posting
@@ -193,17 +194,18 @@ class Ledger:
         """
         request_id, known = f"{owner}/{key}", sha256(orjson.dumps(body)).hexdigest()
 
-        async def attempt(books: Books) -> Any:
-            seen = await books.tx.call("requests", "find_one", {"_id": request_id})
+        async def attempt(tx: Transaction) -> Done:
+            seen = await tx.call("requests", "find_one", {"_id": request_id})
             if seen:
                 if seen["body"] != known:
                     raise IdempotencyMismatch
-                return orjson.loads(seen["answer"])
+                return Done(orjson.loads(seen["answer"]), (), fresh=False)
+            books = Books(tx, self)
             answer = await work(books)
-            await books.tx.call("requests", "insert_one", self._request(request_id, known, answer))
-            return answer
+            await tx.call("requests", "insert_one", self._request(request_id, known, answer))
+            return Done(answer, tuple(books.postings))
 
-        return await self.step(attempt)
+        return await self._documents.transaction(attempt)
 
     def _request(self, request_id: str, known: str, answer: Any) -> Document:
         expires_at = datetime.fromtimestamp(self.now() / 1000, UTC) + KEEP
@@ -251,8 +253,9 @@ class Ledger:
             await self._documents.call("postings", "bulk_write", writes, ordered=False)
 
 
-def _posting_id(at: int) -> str:
-    return f"{at:012x}{secrets.token_hex(ID_BYTES)}"
+def _posting_id(at: int, number: int) -> str:
+    """Sorts by its time, and within one step by its place there."""
+    return f"{at:012x}{number:02x}{secrets.token_hex(ID_BYTES)}"
 
 
 def _document(posting: Posting, once: str | None) -> Document:
