@@ -114,6 +114,13 @@ class Rob(Section):
     shield_seconds: int = _default(1_800, "nobody is robbed again so soon", ge=0)
 
 
+class Blackjack(Section):
+    """The table against the house."""
+
+    most_bet: int = _default(10_000, "what one game can cost the house is some of these", ge=1)
+    idle_seconds: int = _default(7_200, "left alone so long, all bets are given back", ge=1)
+
+
 class Chat(Section):
     """Rooms, their history and the archive."""
 
@@ -223,6 +230,7 @@ class Settings(BaseSettings):
     duels: Duels = Duels()
     economy: Economy = Economy()
     rob: Rob = Rob()
+    blackjack: Blackjack = Blackjack()
     chat: Chat = Chat()
     presence: Presence = Presence()
     nodes: Nodes = Nodes()

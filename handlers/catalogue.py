@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from handlers import (
     accounts,
+    blackjack,
     chat,
     duels,
     moderation,
@@ -53,6 +54,13 @@ CATALOGUE = Catalogue(
         shop.use,
         shop.sell,
         rob.attempt,
+        blackjack.start,
+        blackjack.hit,
+        blackjack.stand,
+        blackjack.double,
+        blackjack.split,
+        blackjack.insure,
+        blackjack.state,
     ),
     routes=(
         accounts.guest,
@@ -66,5 +74,10 @@ CATALOGUE = Catalogue(
     ),
     connected=(session.came, duels.came),
     left=(session.went, chat.leave_rooms, duels.went),
-    tasks=(chat.archive_chat, duels.serve_deadlines, reactions.tell_the_untold),
+    tasks=(
+        chat.archive_chat,
+        duels.serve_deadlines,
+        reactions.tell_the_untold,
+        blackjack.give_back,
+    ),
 )

@@ -8,6 +8,7 @@ from typing import Self
 
 from config.settings import Settings
 from state import goods
+from state.blackjack import Blackjack
 from state.documents import DocumentStore
 from state.ledger import Ledger
 from state.robberies import Robberies
@@ -21,6 +22,7 @@ class Economy:
     ledger: Ledger
     shop: Shop
     robberies: Robberies
+    blackjack: Blackjack
 
     @classmethod
     def build(cls, documents: DocumentStore, settings: Settings, now: Callable[[], int]) -> Self:
@@ -31,4 +33,5 @@ class Economy:
             ledger=ledger,
             shop=Shop(documents, ledger, items),
             robberies=Robberies(ledger, settings.rob),
+            blackjack=Blackjack(documents, ledger, settings.blackjack),
         )

@@ -114,7 +114,9 @@ class Books:
             once: names what can happen one time ever; the caller has looked that it did not.
         """
         changes = tuple([await self._apply(entry) for entry in movement.entries])
-        posting = Posting(_posting_id(at, len(self.postings)), movement.reason, movement.ref, at, changes)
+        posting = Posting(
+            _posting_id(at, len(self.postings)), movement.reason, movement.ref, at, changes
+        )
         await self.tx.call("postings", "insert_one", _document(posting, once))
         self.postings.append(posting)
         return posting
