@@ -17,6 +17,9 @@ SECRET_NAMES = frozenset(
     | {"seed", "hand", "hands"}
 )
 
+# Without the frames' variables: those are where hands, seeds and tokens lie.
+TRACES = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+
 
 def _mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name in SECRET_NAMES & event.keys():
@@ -34,9 +37,14 @@ def set_up(logs: Logs) -> None:
     ]
     renderer: list[Any]
     if logs.format == "json":
-        renderer = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        renderer = [
+            structlog.processors.ExceptionRenderer(TRACES),
+            structlog.processors.JSONRenderer(),
+        ]
     else:
-        renderer = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        plain = structlog.dev.plain_traceback
+        colors = sys.stderr.isatty()
+        renderer = [structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain)]
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logs.level),

@@ -11,7 +11,15 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIN_SECRET_BYTES = 32  # of HS256's key: as long as its hash (RFC 7518, 3.2)
@@ -129,7 +137,9 @@ class Chat(Section):
     edit_seconds: int = _default(300, "the author may edit and delete", ge=0)
     dedupe_seconds: int = _default(3_600, "a client_id returns its first message", ge=1)
     archive_batch: int = _default(500, "messages in one write to the archive", ge=1)
-    mute_seconds: tuple[int, ...] = _default((60, 300, 1_800), "the mute ladder")
+    mute_seconds: tuple[PositiveInt, ...] = _default(
+        (60, 300, 1_800), "the mute ladder", min_length=1
+    )
     mute_refusals: int = _default(3, "refusals in a minute that mute", ge=1)
     quiet_seconds: int = _default(3_600, "without a refusal, and the ladder starts anew", ge=1)
     masked_words: tuple[str, ...] = _default(

@@ -141,8 +141,13 @@ class MutedEvent(TypedDict):
 TextRule = Callable[[str], str]
 """Changes what is said; one that is applied twice changes nothing more."""
 
-# They make the text after them, other people's too, read backwards.
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_REFUSED = re.compile(
+    "["
+    "\x00-\x09\x0b-\x1f\x7f-\x9f"  # control characters but the line feed
+    "\ud800-\udfff"  # lone surrogates: no UTF-8 can carry them
+    "\u202a-\u202e\u2066-\u2069"  # these make what follows, others' texts too, read backwards
+    "]"
+)
 _INVISIBLE = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 # NFC makes one character of at most four, and takes quadratic time in combining marks.
 _RAW_PER_CHAR = 4
@@ -172,7 +177,7 @@ def normalise(text: str, limit: int) -> str:
     too_long = _problem("string_too_long", f"At most {limit} characters.")
     if len(text) > limit * _RAW_PER_CHAR:
         raise too_long
-    if any(map(_refused, text)):
+    if _REFUSED.search(text):
         raise _problem("forbidden_character", "Control characters are refused.")
     normal = unicodedata.normalize("NFC", text).strip()
     if all(map(_invisible, normal)):
@@ -184,12 +189,6 @@ def normalise(text: str, limit: int) -> str:
 
 def _invisible(character: str) -> bool:
     return character in BLANK or unicodedata.category(character) in _INVISIBLE
-
-
-def _refused(character: str) -> bool:
-    if character in _BIDI:
-        return True
-    return character != "\n" and unicodedata.category(character) in {"Cc", "Cs"}
 
 
 def _problem(kind: str, message: str) -> ValidationFailed:

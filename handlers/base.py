@@ -273,6 +273,10 @@ class Catalogue:
     routes: tuple[Route[Any], ...] = ()
     connected: tuple[Callable[[Context], Awaitable[dict[str, Any] | None]], ...] = ()
     """After a socket was accepted: what each returns goes into `session:ready`'s `resume`."""
+    leaving: tuple[Callable[[World, str], Awaitable[None]], ...] = ()
+    """While a session of that sid ends, on this node or, after a crash, on another. Done
+    again from the start if a store or a process dies before all of it is done.
+    """
     left: tuple[Callable[[World, Any], Awaitable[None]], ...] = field(default=())
-    """After a session ended, on this node or, after a crash, on another."""
+    """After that, at most once: what others are told of it."""
     tasks: tuple[Periodic, ...] = ()

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NotRequired, cast
 
-# Before Python 3.12 pydantic, which writes the documents from these types, does not take
-# the one of `typing`.
 from typing_extensions import TypedDict
 
 from game import blackjack as rules

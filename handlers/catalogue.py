@@ -13,6 +13,7 @@ from handlers import (
     rob,
     session,
     shop,
+    spectating,
     wallet,
 )
 from handlers.base import Catalogue
@@ -43,8 +44,8 @@ CATALOGUE = Catalogue(
         duels.play,
         duels.get,
         duels.active,
-        duels.spectate,
-        duels.unspectate,
+        spectating.spectate,
+        spectating.unspectate,
         wallet.get,
         wallet.ledger,
         wallet.transfer,
@@ -73,11 +74,14 @@ CATALOGUE = Catalogue(
         accounts.create_character,
     ),
     connected=(session.came, duels.came),
-    left=(session.went, chat.leave_rooms, duels.went),
+    leaving=(chat.leave_rooms,),
+    left=(session.went, duels.went),
     tasks=(
         chat.archive_chat,
         duels.serve_deadlines,
         reactions.tell_the_untold,
+        reactions.settle_ended_duels,
+        reactions.settle_left_stakes,
         blackjack.give_back,
     ),
 )

@@ -28,7 +28,6 @@ from game.chat import (
 from game.errors import FieldProblem, Forbidden, Muted, NotFound, ValidationFailed
 from handlers.base import Context, Id, Key, Payload, World, command, periodic
 from state.chat import Refused
-from state.live import Left
 
 JOIN_MESSAGES = 50  # protocol.md, chat:join
 PAGE_MESSAGES = 100  # protocol.md, chat:history
@@ -140,6 +139,8 @@ async def join(cmd: InRoom, ctx: Context) -> Joined:
     await _check_access(room, ctx)
     await ctx.world.chat.join(ctx.socket.sid, ctx.player_id, room.name)
     ctx.socket.join(rooms.chat(room.name))  # before the history, so that nothing falls between
+    if rooms.chat(room.name) not in ctx.socket.rooms:  # it ended meanwhile, and left its rooms
+        await ctx.world.chat.leave(ctx.socket.sid, room.name)
     ids, count = await ctx.world.chat.members(room.name)
     return Joined(
         room=room.name,
@@ -273,9 +274,9 @@ async def typing(cmd: InRoom, ctx: Context) -> None:
     await ctx.world.publisher.emit("chat:typing", event, rooms.chat(room.name), skip=ctx.socket.sid)
 
 
-async def leave_rooms(world: World, left: Left) -> None:
+async def leave_rooms(world: World, sid: str) -> None:
     """A socket is gone: it leaves its rooms."""
-    await world.chat.leave_all(left.sid)
+    await world.chat.leave_all(sid)
 
 
 @periodic("chat archive", lambda _: ARCHIVE_SECONDS)

@@ -10,13 +10,16 @@ later. So a reaction may run twice, and must do no harm then: what may happen on
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypedDict
+
+from typing_extensions import TypedDict
 
 from game import economy, rooms
 from handlers.base import World, periodic
 from state.ledger import Posting
 
 SWEEP_SECONDS = 1.0
+ENDED_SECONDS = 0.25  # a winner waits half of it for his money
+LEFT_SECONDS = 5.0
 
 
 class WalletChanged(TypedDict):
@@ -61,3 +64,31 @@ async def tell_the_untold(world: World) -> None:
     """Do what a node that died did not come to."""
     await world.economy.ledger.save_told()
     await react(world, await world.economy.ledger.untold())
+
+
+# Duels: their ends are in an outbox of Redis
+
+
+async def settle_stake(world: World, duel_id: str) -> None:
+    """Pay what was held for a duel, if it is over."""
+    await react(world, (await world.economy.stakes.settle(duel_id)).postings)
+
+
+DUEL_ENDED: tuple[Callable[[World, str], Awaitable[None]], ...] = (settle_stake,)
+
+
+@periodic("ended duels", lambda _: ENDED_SECONDS)
+async def settle_ended_duels(world: World) -> None:
+    """Do what follows from the end of duels; one that fails is lent out again."""
+    for duel_id in await world.duels.ended():
+        for reaction in DUEL_ENDED:
+            await reaction(world, duel_id)
+        await world.duels.settled(duel_id)
+
+
+@periodic("stakes left behind", lambda _: LEFT_SECONDS)
+async def settle_left_stakes(world: World) -> None:
+    """Look after money whose duel never began, or was lost with Redis."""
+    for duel_id in await world.economy.stakes.left():
+        await settle_stake(world, duel_id)
+        await world.economy.stakes.look_later(duel_id)

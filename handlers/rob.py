@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from typing import TypedDict
+
+from typing_extensions import TypedDict
 
 from game import rob as rules
 from game import rooms

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 from pydantic import StringConstraints
+from typing_extensions import TypedDict
 
 from game.errors import Forbidden
 from handlers.base import Context, Payload, World, command

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
+from typing_extensions import TypedDict
 
 from game import economy as rules
 from handlers.base import Amount, Context, Id, Key, Nothing, Payload, command

@@ -167,8 +167,7 @@ class Installer:
                 "have a mongod on the PATH or set SHOWDOWN_MONGO_URL."
             )
             return
-        shutil.rmtree(DOCUMENTS, ignore_errors=True)
-        target = ["--target", str(DOCUMENTS), "--python-version", "3.13"]
+        target = ["--target", str(DOCUMENTS), "--python-version", "3.13", "--upgrade"]
         self.install("documents", *target, "--only-binary", ":all:")
 
     def install_node_modules(self) -> None:

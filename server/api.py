@@ -21,7 +21,7 @@ from game.errors import (
 from handlers.base import Catalogue, Context, Route, World
 from server import wire
 from server.auth import Authenticator
-from server.boundary import Boundary, error_object, new_request_id
+from server.boundary import Boundary, error_object, new_request_id, valid
 from server.health import Health
 from server.http_address import Addresses
 from server.metrics import Metrics
@@ -87,7 +87,7 @@ class Api:
             caller = await self._authenticator.bearer(request.headers.get("Authorization", ""))
         address = self._addresses.of(request)
         body = await self._body(request) if request.method in {"POST", "PUT", "PATCH"} else {}
-        command = route.payload.model_validate(body)
+        command = valid(route.payload.model_validate, body)
         reply = await route(command, Context(self._world, request_id, address, caller))
         return b"" if reply is None else orjson.dumps(reply)
 
@@ -174,7 +174,10 @@ async def _translated(request: web.Request, handler: Handler) -> web.StreamRespo
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return problem(_as_ours(error), new_request_id(), status=error.status)
+        shown = problem(_as_ours(error), new_request_id(), status=error.status)
+        if "Allow" in error.headers:  # a 405 says what would be (RFC 9110, 15.5.6)
+            shown.headers["Allow"] = error.headers["Allow"]
+        return shown
 
 
 def _as_ours(error: web.HTTPException) -> GameError:
@@ -197,8 +200,9 @@ def problem(error: GameError, request_id: str, status: int | None = None) -> web
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    body = orjson.dumps(error_object(error, request_id))
-    return web.Response(status=status or error.status, body=body, headers=headers)
+    shown = error_object(error, request_id)
+    shown["status"] = status or error.status  # RFC 9457, 3.1.2: that of the answer
+    return web.Response(status=shown["status"], body=orjson.dumps(shown), headers=headers)
 
 
 def _json(status: int, body: bytes, request_id: str | None = None) -> web.Response:

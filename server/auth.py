@@ -9,6 +9,7 @@ from pydantic import StringConstraints
 
 from game.errors import Forbidden, NotFound, Unauthenticated
 from handlers.base import Caller, Id, Payload
+from server.boundary import valid
 from state.accounts import Account, Accounts
 from state.tokens import Claims, Tokens
 
@@ -35,13 +36,13 @@ class Authenticator:
             Unauthenticated, TokenExpired, TokenRevoked: the token is not good.
             Banned: the account is.
             Forbidden: the character is not the account's.
-            ValidationError: `auth` has another shape.
+            ValidationFailed: `auth` has another shape.
         """
         if not isinstance(auth, dict) or not auth:
             raise Unauthenticated
         # A stock client may send more than we read: `pid` and `offset` of a recovery.
         known = {name: auth[name] for name in ConnectAuth.model_fields if name in auth}
-        asked = ConnectAuth.model_validate(known)
+        asked = valid(ConnectAuth.model_validate, known)
         claims = await self._checked(asked.token)
         account = await self._account(claims)
         account.refuse_banned(self._now())

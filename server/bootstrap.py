@@ -69,6 +69,7 @@ def build(
     documents = DocumentStore(mongo_url, settings.mongo, metrics.observe_store)
     clock = Clock()
     manager = Broadcast(redis, node, metrics)
+    duels = Duels(redis, settings)
     world = World(
         settings=settings,
         now=clock,
@@ -78,8 +79,8 @@ def build(
         live=Live(redis, settings.limits, node, settings.nodes.lease_seconds),
         chat=Chat(redis, settings),
         archive=Archive(documents, redis, settings),
-        duels=Duels(redis, settings),
-        economy=Economy.build(documents, settings, clock),
+        duels=duels,
+        economy=Economy.build(documents, duels, settings, clock),
         publisher=RoomPublisher(manager),
         reactions=reactions.react,
     )

@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -21,6 +21,8 @@ from pydantic_core import ErrorDetails
 from config.logging import get_logger
 from game.errors import FieldProblem, GameError, HandlerTimeout, Internal, ValidationFailed
 from server.metrics import Metrics
+
+T = TypeVar("T")
 
 log = get_logger(__name__)
 
@@ -104,8 +106,6 @@ class Boundary:
         except GameError as error:
             outcome = Outcome(error=error)
             log.info("refused", kind=kind, name=name, request_id=request_id, code=error.code)
-        except ValidationError as error:
-            outcome = Outcome(error=validation_failed(error))
         except BaseException as error:
             if _cancelled_from_outside(error):
                 raise
@@ -152,9 +152,18 @@ def _cancelled_from_outside(error: BaseException) -> bool:
     return isinstance(error, asyncio.CancelledError) and bool(task and task.cancelling())
 
 
-def validation_failed(error: ValidationError) -> ValidationFailed:
-    """Name the fields, never what stood in them."""
-    return ValidationFailed(errors=[_problem(problem) for problem in error.errors()])
+def valid(validate: Callable[[Any], T], sent: Any) -> T:
+    """What a client sent, as its schema makes it.
+
+    Only here pydantic's refusal is the client's fault: one out of a handler is not.
+
+    Raises:
+        ValidationFailed: it names the fields, never what stood in them.
+    """
+    try:
+        return validate(sent)
+    except ValidationError as error:
+        raise ValidationFailed(errors=[_problem(one) for one in error.errors()]) from None
 
 
 def _problem(problem: ErrorDetails) -> FieldProblem:

@@ -81,8 +81,8 @@ class Broadcast(AsyncPubSubManager):
         self.callbacks.pop(sid, None)
 
     def get_rooms(self, sid: str, namespace: str) -> frozenset[Any]:  # noqa: ARG002 - stock's signature
-        """The rooms of one socket: all of them, its own and the namespace included."""
-        return frozenset(self._rooms_of.get(sid, ()))
+        """The rooms of one socket, its own included; None, that of everybody, is no name."""
+        return frozenset(self._rooms_of.get(sid, ())) - {None}
 
     # Out
 

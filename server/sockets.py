@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -17,8 +18,10 @@ from config.logging import get_logger
 from config.settings import Settings
 from game.disconnects import Disconnect, farewell
 from game.errors import (
+    DependencyUnavailable,
     Draining,
     GameError,
+    HandlerTimeout,
     Internal,
     MalformedPayload,
     NotFound,
@@ -31,14 +34,14 @@ from game.errors import (
 from handlers.base import Catalogue, Context, World
 from server import wire
 from server.auth import Authenticator
-from server.boundary import Boundary, error_object, new_request_id
+from server.boundary import Boundary, Outcome, error_object, new_request_id, valid
 from server.broadcast import NAMESPACE, Broadcast, event_packet
 from server.http_address import Addresses
 from server.metrics import Metrics
 from server.session import Session
 from server.transport import Engine, GameSocket, Message
 from server.watchers import Watchers
-from state.live import Left, Seat
+from state.live import Seat
 
 ATTACHMENTS = 8  # of one binary event; none of ours has any
 
@@ -204,8 +207,8 @@ class SocketServer(socketio.AsyncServer):
             raise TokenExpired
 
         async def run() -> bytes:
-            reply = await command(command.validate(argument), self._context(session, request_id))
-            return _success(reply)
+            asked = valid(command.validate, argument)
+            return _success(await command(asked, self._context(session, request_id)))
 
         outcome = await self._boundary.guard("event", name, request_id, run)
         if outcome.error:
@@ -335,23 +338,27 @@ class SocketServer(socketio.AsyncServer):
         await self.departed(session.sid)
 
     async def departed(self, sid: str, *, node: str | None = None, at: int = 0) -> None:
-        """Give back a seat of this node, or of a dead one, and tell whom it concerns."""
+        """Give back a seat of this node, or of a dead one, and tell whom it concerns.
+
+        The seat comes last: as long as it is there, nodes.py finds it and does all this again.
+        """
         request_id = new_request_id()
-
-        async def leave() -> Left | None:
-            return await self._world.live.leave(sid, node=node, at=at)
-
+        for leaving in self._catalogue.leaving:
+            outcome = await self._follow(leaving, sid, request_id)
+            if isinstance(outcome.error, DependencyUnavailable | HandlerTimeout):
+                return
+        leave = partial(self._world.live.leave, sid, node=node, at=at)
         outcome = await self._boundary.guard("hook", "leave", request_id, leave)
-        if outcome.value is None:  # somebody else did, or Redis is away and nodes.py will
+        if outcome.value is None:  # somebody else did, or Redis is away
             return
-        for hook in self._catalogue.left:
-            await self._follow(hook, outcome.value, request_id)
+        for left in self._catalogue.left:
+            await self._follow(left, outcome.value, request_id)
 
     async def _follow(
-        self, hook: Callable[[World, Left], Awaitable[None]], left: Left, request_id: str
-    ) -> None:
-        await self._boundary.guard(
-            "hook", hook.__name__, request_id, lambda: hook(self._world, left)
+        self, hook: Callable[[World, Any], Awaitable[None]], what: Any, request_id: str
+    ) -> Outcome:
+        return await self._boundary.guard(
+            "hook", hook.__name__, request_id, lambda: hook(self._world, what)
         )
 
     def end(self, session: Session, code: Disconnect) -> None:

@@ -11,7 +11,9 @@ from server.boundary import Boundary, new_request_id
 from server.metrics import Metrics
 
 FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 5.0  # what a failing task's work is late by, at the most
+# What work is late by, at the most, when a store comes back: a beat among it, and lease and
+# deadlines wait for nobody.
+LONGEST_PAUSE = 1.0
 
 log = get_logger(__name__)
 

@@ -272,7 +272,9 @@ class GameSocket(AsyncSocket):
         try:
             await self.server.on_disconnect(self.sid)
         finally:
-            if not abort:
+            # A WebSocket has a goodbye of its own. After Engine.IO's, the stock Python client
+            # would not connect again by itself; Node sends it over polling only, too.
+            if not abort and self._transport is None:
                 self.post(packet.Packet(packet.CLOSE))
             self.closed = True
             self.queue.put_nowait(None)  # ends a poll that waits

@@ -18,6 +18,7 @@ from pymongo.errors import BulkWriteError
 
 from config.settings import Chat as ChatSettings
 from game.chat import MessageId
+from game.errors import DependencyUnavailable
 from state import messages
 from state.connect import Argument, RedisStore, Script
 from state.documents import Document, DocumentStore
@@ -55,11 +56,12 @@ class Archiver:
         """Pass after pass, as long as they are full; returns the messages read."""
         total, more = 0, True
         while more:
-            rooms = [await self._unsaved(room) for room in await self._claim()]
-            await self._insert(rooms)
-            await self._update(rooms)
-            for unsaved in rooms:
-                await self._settle(unsaved)
+            claimed = await self._claim()
+            try:
+                rooms = await self._archive(claimed)
+            except DependencyUnavailable:
+                await self._give_back(claimed)
+                raise
             total += sum(len(unsaved.entries) for unsaved in rooms)
             more = len(rooms) == ROOMS or any(map(self._is_full, rooms))
         return total
@@ -67,6 +69,18 @@ class Archiver:
     async def _claim(self) -> list[str]:
         rooms: list[str] = await self._redis.run(CLAIM, [messages.DIRTY], [LEASE_MS, ROOMS])
         return rooms
+
+    async def _archive(self, claimed: Sequence[str]) -> list[Unsaved]:
+        rooms = [await self._unsaved(room) for room in claimed]
+        await self._insert(rooms)
+        await self._update(rooms)
+        for unsaved in rooms:
+            await self._settle(unsaved)
+        return rooms
+
+    async def _give_back(self, claimed: Sequence[str]) -> None:
+        """Let anybody take these rooms at once: a store's return ends the wait, no lease."""
+        await self._redis.batch([("ZADD", messages.DIRTY, "XX", 0, room) for room in claimed])
 
     async def _unsaved(self, room: str) -> Unsaved:
         keys = [*messages.kept_together(room), messages.pending(room)]

@@ -18,8 +18,8 @@ Observer = Callable[[str, str, float], None]
 class Breaker:
     """Counts failures in a row; open, it refuses at once instead of letting callers wait.
 
-    Half-open needs no state of its own: after `OPEN_SECONDS` calls go through again, and
-    the first one that fails opens it anew.
+    Half-open needs no state of its own: after `OPEN_SECONDS` one call goes through and opens
+    it for as long again, so that nobody else waits for a store that stands still.
 
     Args:
         name: the store's, in metrics and logs.
@@ -58,6 +58,8 @@ class Breaker:
         if self.open:
             raise DependencyUnavailable(retry_after=OPEN_SECONDS)
         started = self._now()
+        if self._failures >= FAILURES:
+            self._open_until = started + OPEN_SECONDS
         with self.probe():
             yield
         if self._observe:

@@ -66,17 +66,17 @@ class RedisStore:
         self.breaker = Breaker("redis", AWAY, observe)
         self._timeout = settings.timeout_seconds
         self.size = settings.pool_size
-        self.pool = self._pool(url, settings.pool_size, settings.timeout_seconds)
-        # A subscriber blocks in its read for ever, so it has a client without a time-out.
-        self._listening = self._pool(url, 4, None)
+        self.pool = self._pool(url, settings.pool_size)
+        # A subscriber waits for as long as nothing is published, within bounds of its own.
+        self._listening = self._pool(url, 4)
         self._client = Redis(connection_pool=self.pool)
 
-    def _pool(self, url: str, size: int, read_timeout: float | None) -> BlockingConnectionPool:
+    def _pool(self, url: str, size: int) -> BlockingConnectionPool:
         return BlockingConnectionPool.from_url(
             url,
             max_connections=size,
             timeout=self._timeout,
-            socket_timeout=read_timeout,
+            socket_timeout=self._timeout,
             socket_connect_timeout=self._timeout,
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
@@ -135,7 +135,26 @@ class RedisStore:
         with self.breaker.guard("subscribe"):
             async with Redis(connection_pool=self._listening).pubsub() as listener:
                 await listener.subscribe(channel)
-                yield _texts(listener)
+                await self._next(listener)  # Redis says that it was done
+                yield self._texts(listener)
+
+    async def _texts(self, listener: PubSub) -> AsyncIterator[str]:
+        while True:
+            message = await self._next(listener)
+            if message["type"] == "message":
+                yield message["data"]
+
+    async def _next(self, listener: PubSub) -> dict[str, Any]:
+        """What Redis says next. A silent channel is asked for a sign of life, since a host
+        that lost its power, or a network between us, ends no connection.
+        """
+        message: dict[str, Any] | None = await listener.get_message(timeout=self._timeout)
+        if message is None:
+            await listener.ping()
+            message = await listener.get_message(timeout=self._timeout)
+        if message is None:
+            raise TimeoutError
+        return message
 
     async def ping(self) -> None:
         """Ask for a sign of life, past the breaker: this is how a return is noticed.
@@ -151,9 +170,3 @@ class RedisStore:
     def in_use(self) -> int:
         """Connections of the pool that are busy."""
         return len(self.pool._in_use_connections)  # noqa: SLF001 - redis-py 8.1 shows no count
-
-
-async def _texts(listener: PubSub) -> AsyncIterator[str]:
-    async for message in listener.listen():
-        if message["type"] == "message":
-            yield message["data"]

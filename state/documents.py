@@ -251,10 +251,10 @@ def _client(url: str, settings: MongoSettings, listener: ConnectionPoolListener)
     return make(
         url,
         maxPoolSize=settings.pool_size,
+        # For the whole operation: waiting for a server and a connection, and repetitions.
+        timeoutMS=timeout_ms,
         serverSelectionTimeoutMS=timeout_ms,
         connectTimeoutMS=timeout_ms,
-        socketTimeoutMS=timeout_ms,
-        waitQueueTimeoutMS=timeout_ms,
         w="majority",
         journal=True,
         tz_aware=True,

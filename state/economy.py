@@ -10,9 +10,11 @@ from config.settings import Settings
 from state import goods
 from state.blackjack import Blackjack
 from state.documents import DocumentStore
+from state.duels import Duels
 from state.ledger import Ledger
 from state.robberies import Robberies
 from state.shop import Shop
+from state.stakes import Stakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +25,12 @@ class Economy:
     shop: Shop
     robberies: Robberies
     blackjack: Blackjack
+    stakes: Stakes
 
     @classmethod
-    def build(cls, documents: DocumentStore, settings: Settings, now: Callable[[], int]) -> Self:
+    def build(
+        cls, documents: DocumentStore, duels: Duels, settings: Settings, now: Callable[[], int]
+    ) -> Self:
         """Put it together; `now` is in milliseconds, the same on every node."""
         ledger = Ledger(documents, settings, now)
         items = goods.load(settings.economy.shop_file)
@@ -34,4 +39,5 @@ class Economy:
             shop=Shop(documents, ledger, items),
             robberies=Robberies(ledger, settings.rob),
             blackjack=Blackjack(documents, ledger, settings.blackjack),
+            stakes=Stakes(documents, ledger, duels),
         )

@@ -58,6 +58,7 @@ class EmbeddedValkey(Daemon):
         self._fsync = fsync
         self._socket = self.directory / "valkey.sock"
         self._own_socket_dir: Path | None = None
+        self._binary = ""
 
     @property
     def url(self) -> str:
@@ -65,7 +66,8 @@ class EmbeddedValkey(Daemon):
         return f"unix://{quote(str(self._socket))}"
 
     def prepare(self) -> None:
-        """Find a place for the socket: paths of sockets are short by nature."""
+        """Find the program, and a place for the socket: their paths are short by nature."""
+        self._binary = _valkey_binary()
         if len(os.fsencode(self._socket)) > SOCKET_PATH_LIMIT:
             self._own_socket_dir = Path(tempfile.mkdtemp(prefix="showdown-"))
             self._socket = self._own_socket_dir / "valkey.sock"
@@ -91,7 +93,7 @@ class EmbeddedValkey(Daemon):
             "set-proc-title": "no",
         }
         pairs = (part for name, value in options.items() for part in (f"--{name}", value))
-        return [_valkey_binary(), *pairs]
+        return [self._binary, *pairs]
 
     async def answers(self) -> bool:
         """Whether PING gets PONG; while the append-only file is read it gets LOADING."""

@@ -29,6 +29,8 @@ class Server:
     without the prefix: `LIMITS__CHAT_MESSAGES=2`.
     """
 
+    module = "server"
+
     def __init__(self, **settings: object) -> None:
         self.settings = settings
         self.url = ""
@@ -42,7 +44,7 @@ class Server:
         environment |= {f"SHOWDOWN_{name}": str(value) for name, value in self.settings.items()}
         environment.setdefault("SHOWDOWN_PORT", "0")
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "server", "serve"),
+            *(sys.executable, "-m", self.module, "serve"),
             cwd=ROOT,
             env=environment,
             stdout=asyncio.subprocess.PIPE,
@@ -187,6 +189,7 @@ class Table:
 
     def __init__(self) -> None:
         self.http = aiohttp.ClientSession()
+        self.options: dict[str, Any] = {}  # of every player's client
         self._players: list[Player] = []
 
     async def post(self, url: str, path: str, body: object = None, token: str = "") -> Any:
@@ -212,7 +215,7 @@ class Table:
 
     def player(self, url: str, tokens: dict[str, Any], **options: Any) -> Player:
         """One more socket of a player that signed in before, not connected yet."""
-        player = Player(url, tokens, **options)
+        player = Player(url, tokens, **self.options, **options)
         self._players.append(player)
         return player
 

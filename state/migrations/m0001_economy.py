@@ -12,7 +12,7 @@ INDEXES: tuple[tuple[str, list[tuple[str, int]], Document], ...] = (
     ("inventory", [("player", 1)], {}),
     ("blackjack", [("open_for", 1)], {"unique": True, "sparse": True}),
     ("blackjack", [("due_at", 1)], {"sparse": True}),
-    ("stakes", [("held_at", 1)], {"sparse": True}),
+    ("stakes", [("check_at", 1)], {"sparse": True}),
 )
 COLLECTIONS = ("wallets", "stock", "boosts", "robberies")
 """Without one of their own: made now, since a transaction does not always make them."""

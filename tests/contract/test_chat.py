@@ -29,7 +29,7 @@ def chat(redis: RedisStore) -> Chat:
 
 
 @pytest.fixture
-async def elsewhere(stores: Stores, redis: RedisStore) -> AsyncIterator[Chat]:  # noqa: ARG001
+async def elsewhere(stores: Stores, redis: RedisStore) -> AsyncIterator[Chat]:
     """The same chat on another node; its Redis was emptied before."""
     async with RedisStore(stores.redis_url, Redis()) as store:
         yield Chat(store, SETTINGS)

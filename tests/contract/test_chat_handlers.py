@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -11,15 +11,8 @@ import pytest
 from config.settings import Mongo, Settings
 from game import duels as duel_rules
 from game import rooms
-from game.errors import (
-    Conflict,
-    Forbidden,
-    Muted,
-    NotFound,
-    RateLimited,
-    ValidationFailed,
-)
-from handlers.base import Caller, Connection, Context, Publisher, World
+from game.errors import Conflict, Forbidden, Muted, NotFound, RateLimited, ValidationFailed
+from handlers.base import Caller, Publisher, World
 from handlers.catalogue import CATALOGUE
 from state.accounts import Accounts
 from state.archive import Archive
@@ -28,64 +21,11 @@ from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.duels import Duels
 from state.ids import new_id
-from state.live import Clock, Left, Live, Seat
+from state.live import Clock, Live, Seat
+from tests.contract.players_kit import Player, Recorder, Socket
 
-COMMANDS = {command.event: command for command in CATALOGUE.commands}
 SETTINGS = Settings()
 NOBODY = "0" * 20
-
-
-class Recorder:
-    """Remembers what was published."""
-
-    def __init__(self) -> None:
-        self.events: list[tuple[str, Any, str, str | None]] = []
-
-    async def emit(self, event: str, data: object, room: str, *, skip: str | None = None) -> None:
-        self.events.append((event, data, room, skip))
-
-    def last(self, number: int = 1) -> list[tuple[str, Any, str]]:
-        return [event[:3] for event in self.events[-number:]]
-
-
-@dataclass
-class Socket:
-    """A socket's rooms."""
-
-    sid: str
-    rooms: set[str] = field(default_factory=set)
-
-    def join(self, room: str) -> None:
-        self.rooms.add(room)
-
-    def leave(self, room: str) -> None:
-        self.rooms.discard(room)
-
-
-@dataclass
-class Player:
-    """A signed-in socket that sends events."""
-
-    world: World
-    caller: Caller
-    socket: Socket
-
-    @property
-    def id(self) -> str:
-        return self.caller.player_id
-
-    async def __call__(self, event: str, **payload: object) -> Any:
-        command = COMMANDS[event]
-        socket = cast("Connection", self.socket)
-        context = Context(self.world, "r1", "127.0.0.1", self.caller, socket)
-        return await command(command.validate(payload), context)
-
-    async def says(self, text: str, room: str = "global") -> dict[str, Any]:
-        reply: dict[str, Any] = (await self("chat:send", room=room, text=text))["message"]
-        return reply
-
-    def as_moderator(self) -> Player:
-        return replace(self, caller=replace(self.caller, role="moderator"))
 
 
 SignIn = Callable[[str], Awaitable[Player]]
@@ -146,7 +86,7 @@ async def eve(sign_in: SignIn) -> Player:
 async def duel_id(world: World, ann: Player, bob: Player) -> str:
     """A duel of Ann and Bob."""
     two = [(player.id, player.caller.name) for player in (ann, bob)]
-    duel = duel_rules.challenge(new_id(), *two, "seed", world.now(), world.duels.rules)
+    duel = duel_rules.challenge(new_id(), two[0], two[1], "seed", world.now(), world.duels.rules)
     await world.duels.create(duel, "k1", {}, {})
     return duel.id
 
@@ -188,12 +128,16 @@ async def test_who_leaves_a_room_is_not_in_it(ann: Player, bob: Player) -> None:
 
 async def test_a_socket_that_ended_is_in_no_room(world: World, ann: Player, bob: Player) -> None:
     await ann("chat:join", room="global")
-    gone = Left(ann.socket.sid, ann.id, ann.caller.account_id, "Ann", 0, 1, 0)
-    for hook in CATALOGUE.left:
-        if hook.__name__ == "leave_rooms":
-            await hook(world, gone)
+    for hook in CATALOGUE.leaving:
+        await hook(world, ann.socket.sid)
     members = (await bob("chat:join", room="global"))["members"]
     assert [member["id"] for member in members] == [bob.id]
+
+
+async def test_a_socket_that_ends_while_it_joins_is_in_no_room(ann: Player, bob: Player) -> None:
+    ann.socket.ended = True
+    await ann("chat:join", room="global")
+    assert (await bob("chat:join", room="global"))["member_count"] == 1
 
 
 async def test_a_room_is_entered_while_the_archive_is_away(no_archive: World, ann: Player) -> None:
@@ -277,13 +221,15 @@ async def test_who_is_refused_too_often_is_muted_and_told(ann: Player, told: Rec
     await ann("chat:join", room="global")
     for _ in range(SETTINGS.limits.chat_messages):
         await ann.says("hi")
-    for _ in range(SETTINGS.chat.mute_refusals):
-        with pytest.raises(RateLimited) as limited:
+    for _ in range(SETTINGS.chat.mute_refusals - 1):
+        with pytest.raises(RateLimited):
             await ann.says("hi")
+    assert told.last()[0][0] == "chat:message"
+    with pytest.raises(RateLimited) as limited:
+        await ann.says("hi")
     assert limited.value.retry_after == SETTINGS.chat.mute_seconds[0]
     until = await ann.world.chat.muted_until(ann.id)
     event = {"player_id": ann.id, "muted_until": until, "reason": "Too many messages."}
-    assert told.last(2)[0][0] == "chat:message"
     assert told.last() == [("chat:muted", event, rooms.player(ann.id))]
     with pytest.raises(Muted):
         await ann.says("hi")
@@ -315,9 +261,10 @@ async def test_a_whisper_reaches_the_two_and_nobody_else(
             await player.says("hi", message["room"])
     with pytest.raises(Forbidden):
         await eve("chat:history", room=message["room"])
-    for event in ({"event": "chat:delete"}, {"event": "chat:report", "reason": "rude"}):
-        with pytest.raises(NotFound):
-            await eve(**event, message_id=message["id"])  # type: ignore[arg-type]
+    with pytest.raises(NotFound):
+        await eve("chat:delete", message_id=message["id"])
+    with pytest.raises(NotFound):
+        await eve("chat:report", message_id=message["id"], reason="rude")
 
 
 async def test_a_changed_whisper_reaches_the_two(

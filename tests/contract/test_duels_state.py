@@ -12,23 +12,14 @@ import pytest
 from config.settings import Redis, Settings
 from game import duels as rules
 from game.duels import Duel
-from game.errors import (
-    AlreadyInDuel,
-    Conflict,
-    GameError,
-    IdempotencyMismatch,
-    NotFound,
-    StaleVersion,
-)
+from game.errors import AlreadyInDuel, Conflict, IdempotencyMismatch, NotFound, StaleVersion
 from state import duels as state
 from state.connect import RedisStore
-from state.duels import DEADLINES, Duels, Step, duel_of
+from state.duels import DEADLINES, Duels, Step
+from tests.contract.duels_kit import ANN, BOB, EVE, SEED, SETTINGS, Game, now, outcomes
 from tests.fixtures import Stores
 
-SETTINGS = Settings()
 KEEP = SETTINGS.duels.keep_seconds
-SEED = "5eed" * 16
-ANN, BOB, EVE = ("ann", "Ann"), ("bob", "Bob"), ("eve", "Eve")
 
 
 @pytest.fixture
@@ -39,73 +30,14 @@ def duels(redis: RedisStore) -> Duels:
 @pytest.fixture
 async def elsewhere(stores: Stores, duels: Duels) -> AsyncIterator[Duels]:
     """The same duels on another node."""
-    assert duels  # its Redis was emptied first
+    del duels  # its Redis was emptied first
     async with RedisStore(stores.redis_url, Redis()) as store:
         yield Duels(store, SETTINGS)
-
-
-async def now(redis: RedisStore) -> int:
-    seconds, micros = await redis.call("TIME")
-    return int(seconds) * 1000 + int(micros) // 1000
-
-
-class Game:
-    """Offers and moves; what is due is moved in the sorted set, not waited for."""
-
-    def __init__(self, redis: RedisStore, duels: Duels) -> None:
-        self.redis = redis
-        self.duels = duels
-
-    async def offer(
-        self, duel_id: str = "d1", by: tuple[str, str] = ANN, to: tuple[str, str] = BOB,
-        key: str = "",
-    ) -> Duel:  # fmt: skip
-        duel = rules.challenge(duel_id, by, to, SEED, await now(self.redis), self.duels.rules)
-        answer = {"offer": duel_id}
-        assert await self.duels.create(duel, key or duel_id, [to[0]], answer) == answer
-        return duel
-
-    async def accept(self, duel_id: str = "d1", duels: Duels | None = None) -> Step:
-        at = await now(self.redis)
-
-        async def rule(duel: Duel) -> Duel:
-            here = {fighter.id: True for fighter in duel.fighters}
-            return rules.accept(duel, duel.fighters[1].id, here, at)
-
-        return await (duels or self.duels).step(duel_id, rule)
-
-    async def fight(self, duel_id: str = "d1", **who: tuple[str, str]) -> Duel:
-        await self.offer(duel_id, **who)
-        return (await self.accept(duel_id)).after
-
-    async def forfeit(self, duel_id: str = "d1", by: str = "ann") -> Step:
-        at = await now(self.redis)
-
-        async def rule(duel: Duel) -> Duel:
-            return rules.forfeit(duel, by, at)
-
-        return await self.duels.step(duel_id, rule)
-
-    async def put_off(self, duel_id: str, ms: int) -> None:
-        await self.redis.call("ZADD", DEADLINES, await now(self.redis) + ms, duel_id)
-
-    async def keys(self) -> dict[str, int]:
-        """What is there, and its time to live in seconds, -1 for none."""
-        found = await self.redis.call("KEYS", "*")
-        return {key: await self.redis.call("TTL", key) for key in found}
 
 
 @pytest.fixture
 def game(redis: RedisStore, duels: Duels) -> Game:
     return Game(redis, duels)
-
-
-async def outcomes(*tries: Any) -> list[Any]:
-    """What each came to: a value, or the class of the refusal."""
-    found = await asyncio.gather(*tries, return_exceptions=True)
-    unexpected = [one for one in found if isinstance(one, BaseException)]
-    assert all(isinstance(one, GameError) for one in unexpected), unexpected
-    return [type(one) if isinstance(one, GameError) else one for one in found]
 
 
 # The challenge
@@ -167,9 +99,7 @@ async def test_fifty_parallel_offers_with_one_key_make_one(
     assert await duels.counts() == {"challenged": 1, "active": 0}
 
 
-async def test_fifty_parallel_offers_with_their_own_keys_make_one(
-    game: Game, duels: Duels
-) -> None:
+async def test_fifty_parallel_offers_with_their_own_keys_make_one(game: Game, duels: Duels) -> None:
     told = await outcomes(*(game.offer(f"d{n}", to=(f"p{n}", "P")) for n in range(50)))
     assert told.count(AlreadyInDuel) == 49
     assert await duels.counts() == {"challenged": 1, "active": 0}
@@ -307,8 +237,8 @@ async def test_in_a_ring_of_challenges_nobody_is_in_two_duels(
     busy = [f.id for duel in fights if duel.status == "active" for f in duel.fighters]
     assert busy
     assert len(busy) == len(set(busy))
-    for player, _ in players:
-        assert bool(await duels.active(player)) == (player in busy)
+    for who, _ in players:
+        assert bool(await duels.active(who)) == (who in busy)
 
 
 async def test_steps_that_race_are_all_done_one_after_the_other(
@@ -331,9 +261,7 @@ async def test_steps_that_race_are_all_done_one_after_the_other(
     assert duel.version == 2 + 8
 
 
-async def test_who_loses_every_race_is_told_so(
-    game: Game, duels: Duels, redis: RedisStore
-) -> None:
+async def test_who_loses_every_race_is_told_so(game: Game, duels: Duels, redis: RedisStore) -> None:
     await game.fight()
     tries = 0
 
@@ -406,81 +334,3 @@ async def test_everything_of_an_open_challenge_lives_no_longer_than_it_should(
     assert ttl.pop("{duels}:key:ann:d1") > 0
     # Ended by their deadline, which some node serves.
     assert ttl == {"{duels}:duel:d1": -1, DEADLINES: -1}
-
-
-# The clock
-
-
-async def test_what_is_due_is_served_once_by_one_of_two_nodes(
-    game: Game, duels: Duels, elsewhere: Duels
-) -> None:
-    for n in range(20):
-        await game.offer(f"d{n}", by=(f"p{n}", "P"))
-        await game.put_off(f"d{n}", -1)
-    served = await asyncio.gather(
-        *((duels, elsewhere)[n % 2].due() for n in range(10)),
-    )
-    assert sorted(sum(served, [])) == sorted(f"d{n}" for n in range(20))
-
-
-async def test_what_is_not_due_is_not_served(game: Game, duels: Duels) -> None:
-    await game.offer()
-    assert await duels.due() == []
-
-
-async def test_a_node_takes_so_many_at_once(
-    game: Game, duels: Duels, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(state, "BATCH", 3)
-    for n in range(5):
-        await game.put_off(f"d{n}", -1)
-    assert [len(await duels.due()) for _ in range(3)] == [3, 2, 0]
-
-
-async def test_what_a_dead_node_was_lent_comes_back(
-    game: Game, duels: Duels, elsewhere: Duels, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(state, "LEASE_MS", 1)
-    await game.put_off("d1", -1)
-    assert await duels.due() == ["d1"]
-    async with asyncio.timeout(5):
-        while not (found := await elsewhere.due()):
-            pass
-    assert found == ["d1"]
-
-
-async def test_a_lent_duel_is_given_back_with_its_next_deadline(
-    game: Game, duels: Duels, redis: RedisStore
-) -> None:
-    duel = await game.fight()
-    await game.put_off("d1", -1)
-    assert await duels.due() == ["d1"]
-    await duels.schedule("d1", duel.version, 12_345)
-    assert await redis.call("ZSCORE", DEADLINES, "d1") == "12345"
-
-
-async def test_a_duel_that_was_saved_meanwhile_keeps_its_own_deadline(
-    game: Game, duels: Duels, redis: RedisStore
-) -> None:
-    duel = await game.fight()
-    await duels.schedule("d1", duel.version - 1, 12_345)
-    assert int(await redis.call("ZSCORE", DEADLINES, "d1")) == duel.deadline
-    await game.forfeit()
-    await duels.schedule("d1", duel.version, 12_345)
-    assert await redis.call("ZSCORE", DEADLINES, "d1") is None
-
-
-async def test_a_deadline_without_its_duel_is_forgotten(
-    game: Game, duels: Duels, redis: RedisStore
-) -> None:
-    await game.put_off("ghost", -1)
-    await duels.schedule("ghost", 0, None)
-    assert await redis.call("EXISTS", DEADLINES) == 0
-
-
-async def test_nothing_due_any_more_is_no_deadline(
-    game: Game, duels: Duels, redis: RedisStore
-) -> None:
-    duel = await game.fight()
-    await duels.schedule("d1", duel.version, None)
-    assert await redis.call("ZSCORE", DEADLINES, "d1") is None

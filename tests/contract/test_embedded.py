@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import shutil
-import signal
 import socket
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -24,7 +21,7 @@ from redis.asyncio import Redis
 
 from state import embedded, ownership, processes
 from state.embedded import DataDirBusy, EmbeddedDocuments, EmbeddedValkey, StoreStartError
-from state.processes import Daemon
+from tests.contract.stores_kit import SLEEP, Events, kill, program, running
 
 ROOT = Path(__file__).parents[2]
 WRITES = 200
@@ -43,49 +40,6 @@ async def main(data):
 
 asyncio.run(main(Path(sys.argv[1])))
 """
-
-
-SLEEP = "import time; time.sleep(60)"
-DEAF = (
-    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready'); signal.pause()"
-)
-
-
-class Events:
-    """What the stores told, in order, and a way to wait for the next of a kind."""
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[str, dict[str, object]]] = []
-        self._news: asyncio.Queue[str] = asyncio.Queue()
-
-    def __call__(self, name: str, /, **fields: object) -> None:
-        self.seen.append((name, fields))
-        self._news.put_nowait(name)
-
-    async def until(self, name: str) -> None:
-        async with asyncio.timeout(20):
-            while await self._news.get() != name:
-                pass
-
-    def names(self) -> list[str]:
-        return [name for name, _ in self.seen]
-
-
-class Script(Daemon):
-    """A Python program in the place of a store: behaviour that no store shows on demand."""
-
-    name = "script"
-    banner = b"ready"
-
-    def __init__(self, directory: Path, code: str, **options: Any) -> None:
-        super().__init__(directory, **options)
-        self.code = code
-
-    def command(self) -> Sequence[str]:
-        return program(self.code, str(self.directory))
-
-    async def answers(self) -> bool:
-        return True
 
 
 @pytest.fixture
@@ -142,31 +96,11 @@ def socket_of(store: EmbeddedValkey) -> Path:
     return Path(unquote(store.url.removeprefix("unix://")))
 
 
-def kill(store: Daemon) -> int:
-    assert store.pid is not None
-    os.kill(store.pid, signal.SIGKILL)
-    return store.pid
-
-
 async def gone(pid: int) -> None:
     """Wait for the end of a process that is not our child, so that nothing tells us of it."""
     async with asyncio.timeout(5):
         while ownership.describe(pid):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-
-
-@contextmanager
-def running(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def program(code: str, *words: str) -> list[str]:
-    """The command for a few lines of Python, with more words for others to find in it."""
-    return [sys.executable, "-I", "-u", "-c", code, *words]
 
 
 async def test_valkey_listens_on_a_private_socket_only(tmp_path):
@@ -207,6 +141,7 @@ async def test_what_was_acknowledged_survives_a_stop(kind, tmp_path):
         assert await missing(store) == []
 
 
+@pytest.mark.chaos
 @BOTH
 async def test_what_was_acknowledged_survives_the_kill_of_a_store(kind, tmp_path, events):
     async with kind(tmp_path, on_event=events) as store:
@@ -220,6 +155,7 @@ async def test_what_was_acknowledged_survives_the_kill_of_a_store(kind, tmp_path
     assert events.names() == ["store_started", "store_died", "store_restarted", "store_stopped"]
 
 
+@pytest.mark.chaos
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ties a child to its parent")
 async def test_the_stores_of_a_killed_server_end_soon(tmp_path):
     server = await asyncio.create_subprocess_exec(
@@ -234,6 +170,7 @@ async def test_the_stores_of_a_killed_server_end_soon(tmp_path):
         await gone(pid)
 
 
+@pytest.mark.chaos
 @BOTH
 async def test_an_orphan_is_ended_and_its_data_taken_over(kind, tmp_path, events):
     async with kind(tmp_path) as store:
@@ -256,41 +193,6 @@ async def test_a_process_with_the_id_of_an_orphan_is_left_alone(tmp_path, events
         async with EmbeddedValkey(tmp_path, on_event=events):
             assert stranger.poll() is None
     assert events.names() == ["store_started", "store_stopped"]
-
-
-def test_an_id_that_was_given_to_a_later_process_is_left_alone(tmp_path):
-    with running(program(SLEEP, str(tmp_path))) as later:
-        note = {"pid": later.pid, "started": "at another time"}
-        (tmp_path / ownership.PID_FILE).write_text(json.dumps(note))
-        assert ownership.end_orphan(tmp_path, 1) is None
-        assert later.poll() is None
-
-
-@pytest.mark.parametrize("note", ["", "{}", "[]", '{"pid": "x", "started": 1}'])
-def test_a_note_that_was_torn_by_a_crash_names_no_orphan(note, tmp_path):
-    (tmp_path / ownership.PID_FILE).write_text(note)
-    assert ownership.end_orphan(tmp_path, 1) is None
-
-
-def test_an_orphan_that_does_not_listen_is_killed(tmp_path):
-    with running(program(DEAF, str(tmp_path))) as orphan:
-        assert orphan.stdout is not None
-        orphan.stdout.readline()
-        ownership.record(tmp_path, orphan.pid)
-        assert ownership.end_orphan(tmp_path, 0.1) == orphan.pid
-        assert orphan.wait(5) == -signal.SIGKILL
-
-
-def test_ps_and_proc_agree_on_what_runs():
-    if sys.platform != "linux" or shutil.which("ps") is None:
-        pytest.skip("needs both")
-    with running(program(SLEEP, "these words")) as process:
-        by_ps, by_proc = ownership._from_ps(process.pid), ownership._from_proc(process.pid)
-    assert by_ps is not None
-    assert by_proc is not None
-    assert by_ps.command.split() == by_proc.command.split()
-    assert ownership._from_ps(process.pid) is None
-    assert ownership._from_proc(process.pid) is None
 
 
 @BOTH
@@ -316,7 +218,7 @@ async def test_files_in_the_hands_of_an_unknown_process_are_not_touched(tmp_path
 
 @BOTH
 async def test_a_stop_leaves_nothing_behind(kind, tmp_path):
-    tasks, threads = asyncio.all_tasks(), threading.active_count()
+    tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
     async with kind(tmp_path) as store:
         pid, directory = store.pid, store.directory
     assert store.pid is None
@@ -324,8 +226,7 @@ async def test_a_stop_leaves_nothing_behind(kind, tmp_path):
     assert not (directory / ownership.PID_FILE).exists()
     assert asyncio.all_tasks() == tasks
     # The loop keeps its pool of threads; the one that read the output is gone.
-    assert not [thread for thread in threading.enumerate() if thread.name == kind.name]
-    assert threading.active_count() <= threads + 8
+    assert kind.name not in {thread.name for thread in set(threading.enumerate()) - threads}
 
 
 async def test_a_data_directory_may_have_any_name(tmp_path):
@@ -411,72 +312,3 @@ def test_a_platform_without_a_bundled_store_is_told_what_to_set(tmp_path, monkey
         (tmp_path / name).touch(mode=0o755)
     assert embedded._valkey_binary() == str(tmp_path / "valkey-server")
     assert embedded._choose_engine(tmp_path) == (embedded._SECANTUS, str(tmp_path / "secantusd-rs"))
-
-
-async def test_a_program_that_never_answers_is_given_up(tmp_path):
-    script = Script(tmp_path, SLEEP, start_timeout=0.3)
-    with pytest.raises(StoreStartError, match=r"did not answer within 0.3 s; see .*script.log"):
-        await script.__aenter__()
-    assert script.pid is None
-
-
-async def test_a_program_that_does_not_end_is_killed(tmp_path, monkeypatch):
-    monkeypatch.setattr(processes, "STOP_PATIENCE", 0.2)
-    async with Script(tmp_path, DEAF) as script:
-        pid = script.pid
-    assert pid is not None
-    assert ownership.describe(pid) is None
-
-
-@pytest.mark.parametrize("turns", [1, 2, 3, 10])
-async def test_a_stop_that_is_cancelled_ends_the_program_all_the_same(tmp_path, monkeypatch, turns):
-    monkeypatch.setattr(processes, "STOP_PATIENCE", 0.2)
-    script = await Script(tmp_path, DEAF).__aenter__()
-    pid = script.pid
-    stop = asyncio.create_task(script.__aexit__(None, None, None))
-    for _ in range(turns):
-        await asyncio.sleep(0)
-    stop.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await stop
-    assert pid is not None
-    assert ownership.describe(pid) is None
-    async with Script(tmp_path, f"print('ready'); {SLEEP}"):
-        pass
-
-
-async def test_a_program_that_keeps_dying_is_started_ever_more_rarely(
-    tmp_path, events, monkeypatch
-):
-    monkeypatch.setattr(processes, "FIRST_DELAY", 0.01)
-    monkeypatch.setattr(processes, "LONGEST_DELAY", 0.04)
-    once = "import pathlib, sys, time; mark = pathlib.Path(sys.argv[1], 'mark')\n"
-    once += "if mark.exists(): sys.exit(3)\nmark.touch(); print('ready'); time.sleep(60)"
-    async with Script(tmp_path, once, on_event=events) as script:
-        kill(script)
-        for _ in range(4):
-            await events.until("store_restart_failed")
-        (tmp_path / "mark").unlink()
-        await events.until("store_restarted")
-    waits = [told["retry_in"] for name, told in events.seen if name == "store_restart_failed"]
-    assert waits[:4] == [0.02, 0.04, 0.04, 0.04]
-
-
-async def test_the_log_is_bounded_and_output_never_blocks_a_program(tmp_path, monkeypatch):
-    monkeypatch.setattr(processes, "LOG_LIMIT", 10_000)
-    chatter = "print(*range(9999), 'ready', sep='\\n')"
-    async with Script(tmp_path, f"{chatter}; {SLEEP}"):
-        pass
-    logs = sorted(tmp_path.glob("script.log*"))
-    assert [log.name for log in logs] in (["script.log", "script.log.1"], ["script.log.1"])
-    assert sum(log.stat().st_size for log in logs) < 3 * processes.LOG_LIMIT
-    assert logs[0].read_text().endswith("ready\n")
-
-
-async def test_a_store_sees_no_secret_of_the_server(tmp_path, monkeypatch):
-    monkeypatch.setenv("SHOWDOWN_AUTH__SECRET", "hidden")
-    look = f"import os; print(*os.environ, 'ready'); {SLEEP}"
-    async with Script(tmp_path, look) as script:
-        pass
-    assert "SHOWDOWN" not in script.log_file.read_text()
-    assert "PATH" in script.log_file.read_text()

@@ -72,7 +72,7 @@ class Node:
             chat=elsewhere,
             archive=elsewhere,
             duels=elsewhere,
-            economy=Economy.build(documents, SETTINGS, clock),
+            economy=Economy.build(documents, elsewhere, SETTINGS, clock),
             publisher=cast("Any", self.publisher),
             reactions=elsewhere,
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from random import getrandbits
+from typing import Any
 
 import pytest
 
 from tests.fixtures import Stores
-from tests.harness import Server
+from tests.harness import Server, Table
 from tests.integration.hosting import Host
 
 FRIEND = "https://friend.example"  # an origin that browsers may come from
@@ -31,8 +33,17 @@ def session_host(shared_stores: Stores) -> Iterator[Host]:
 
 @pytest.fixture(scope="session")
 def pair(session_host: Host) -> tuple[Server, Server]:
-    """Two servers on the same stores, which let everybody talk quickly."""
-    settings = {"LIMITS__CHAT_MESSAGES": 1_000, "HTTP__ORIGINS": FRIEND}
+    """Two servers on the same stores, which let everybody talk quickly.
+
+    Of a chat room they keep little in Redis, so that a test gets to the archive.
+    """
+    settings: dict[str, Any] = {
+        "LIMITS__CHAT_MESSAGES": 1_000,
+        "LIMITS__EVENTS_PER_SECOND": 500,
+        "LIMITS__EVENTS_BURST": 1_000,
+        "CHAT__TAIL": 50,
+        "HTTP__ORIGINS": FRIEND,
+    }
     return session_host.start(**settings), session_host.start(**settings)
 
 
@@ -43,11 +54,8 @@ def lone(pair: tuple[Server, Server]) -> Server:
 
 
 @pytest.fixture(scope="session")
-def strict(session_host: Host) -> Server:
-    """A server with the limits of protocol.md, and some that a test reaches sooner.
-
-    It believes what X-Forwarded-For says, so that each test has an address of its own.
-    """
+def limited(session_host: Host) -> Server:
+    """A server with the limits of protocol.md, and some that a test reaches sooner."""
     return session_host.start(
         LIMITS__AUTH_PER_MINUTE=20,
         LIMITS__CONNECTIONS_PER_ADDRESS=7,
@@ -56,6 +64,14 @@ def strict(session_host: Host) -> Server:
         PRESENCE__WATCHED_PER_CONNECTION=150,
         HTTP__TRUSTED_PROXIES="127.0.0.0/8",
     )
+
+
+@pytest.fixture
+def strict(limited: Server, table: Table) -> Server:
+    """The limited server, from an address of the test's own."""
+    table.http.headers["X-Forwarded-For"] = f"10.{getrandbits(8)}.{getrandbits(8)}.{getrandbits(8)}"
+    table.options["http_session"] = table.http
+    return limited
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.harness import Server, Table
 from tests.integration.conftest import FRIEND
 
 API = "/api/v1"
-INTERNALS = ("traceback", "exception", "pydantic", "aiohttp", "file \"", "127.0.0.1", "redis")
+INTERNALS = ("traceback", "exception", "pydantic", "aiohttp", 'file "', "127.0.0.1", "redis")
 
 
 async def problem_of(answer: aiohttp.ClientResponse) -> dict[str, Any]:
@@ -89,11 +89,10 @@ async def test_a_body_over_64_kib_is_too_large(lone: Server, table: Table) -> No
         b'{"name": ' * 1_000,
         b'{"name": ' + b"[" * 9 + b"]" * 9 + b"}",
         b'{"name": "a"} {"name": "b"}',
+        b'{"name": 1' + b"0" * 400 + b"}",
     ],
 )
-async def test_a_body_that_is_no_json_is_malformed(
-    lone: Server, table: Table, body: bytes
-) -> None:
+async def test_a_body_that_is_no_json_is_malformed(lone: Server, table: Table, body: bytes) -> None:
     status, problem = await post(lone, table, "/auth/guest", body)
     assert (status, problem["code"]) == (400, "malformed_payload")
 
@@ -104,7 +103,7 @@ async def test_a_body_that_is_no_json_is_malformed(
         ("/auth/guest", {"name": 7}, {"name"}),
         ("/auth/guest", {"name": "ann", "role": "admin"}, {"role"}),
         ("/auth/guest", {"name": "x" * 25}, {"name"}),
-        ("/auth/guest", {"name": 10**400}, {"name"}),
+        ("/auth/guest", {"name": 10**25}, {"name"}),
         ("/auth/guest", [], {""}),
         ("/auth/register", {}, {"username", "password"}),
         ("/auth/register", {"username": "a b", "password": "long enough"}, {"username"}),

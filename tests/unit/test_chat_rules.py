@@ -153,6 +153,13 @@ def test_control_characters_are_refused(character: str) -> None:
         assert (problem["field"], problem["type"]) == ("text", "forbidden_character")
 
 
+def test_all_control_characters_and_surrogates_are_refused() -> None:
+    for character in map(chr, range(0x110000)):
+        if unicodedata.category(character) in {"Cc", "Cs"} and character != "\n":
+            with pytest.raises(ValidationFailed):
+                normalise(f"a{character}", LIMIT)
+
+
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "\u200b", "\u3164", "\u2800 \u00ad", "\u2003"])
 def test_a_text_that_nobody_can_see_is_refused(text: str) -> None:
     with pytest.raises(ValidationFailed) as refused:

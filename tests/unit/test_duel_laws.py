@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -278,5 +279,6 @@ def own_hand(duel: Duel, viewer: str | None) -> tuple[str, ...]:
     return mine[0] if mine and duel.status == "active" else ()
 
 
-TestFight = Fight.TestCase  # what pytest collects
-TestFight.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+# Finding a failure takes seconds, shrinking it to a readable one minutes.
+TestFight = pytest.mark.timeout(360)(Fight.TestCase)
+TestFight.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)

@@ -1,0 +1,343 @@
+"""The two clients: what they do when a store is slow, frozen, dead, emptied or back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo.errors import DuplicateKeyError, OperationFailure
+from redis.exceptions import ResponseError
+
+from config.settings import Mongo, Redis
+from game.errors import DependencyUnavailable
+from state.breaker import FAILURES
+from state.connect import RedisStore, Script
+from state.documents import DocumentStore
+from state.embedded import EmbeddedDocuments, EmbeddedValkey
+from state.processes import Daemon
+from tests.fixtures import Stores
+
+BEAT = Script("live_beat")
+TIMEOUT = 0.5
+PATIENCE = 20.0
+QUICK = Redis(timeout_seconds=TIMEOUT, pool_size=4)
+
+
+@contextmanager
+def frozen(store: Daemon) -> Iterator[None]:
+    """The store stands still, its connections stay open."""
+    assert store.pid
+    os.kill(store.pid, signal.SIGSTOP)
+    threads = Path(f"/proc/{store.pid}/task")
+    while any(_state(thread) != "T" for thread in threads.iterdir()):
+        pass
+    try:
+        yield
+    finally:
+        os.kill(store.pid, signal.SIGCONT)
+
+
+def _state(thread: Path) -> str:
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0]
+
+
+def kill(store: Daemon) -> None:
+    assert store.pid
+    os.kill(store.pid, signal.SIGKILL)
+
+
+async def eventually(check: Callable[[], Any]) -> None:
+    """Wait until a call goes through."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await check()
+            except DependencyUnavailable:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+async def refused(call: Any) -> float:
+    """The seconds that it took to be told that the store is away."""
+    started = time.perf_counter()
+    with pytest.raises(DependencyUnavailable):
+        await call
+    return time.perf_counter() - started
+
+
+@pytest.fixture
+async def valkey(tmp_path: Path) -> AsyncIterator[EmbeddedValkey]:
+    async with EmbeddedValkey(tmp_path) as store:
+        yield store
+
+
+@pytest.fixture
+async def own(valkey: EmbeddedValkey) -> AsyncIterator[RedisStore]:
+    """A quick client of a Valkey that may be killed."""
+    async with RedisStore(valkey.url, QUICK) as store:
+        yield store
+
+
+@pytest.fixture
+async def quick(stores: Stores, redis: RedisStore) -> AsyncIterator[RedisStore]:
+    """A quick client of the session's Valkey."""
+    del redis  # emptied
+    async with RedisStore(stores.redis_url, QUICK) as store:
+        yield store
+
+
+# Scripts and commands
+
+
+@pytest.mark.parametrize("loss", [("SCRIPT", "FLUSH"), ("FLUSHALL",)])
+async def test_a_script_runs_whatever_redis_forgot(redis: RedisStore, loss: list[str]) -> None:
+    for _ in range(3):
+        await redis.run(BEAT, ["nodes", "node"], ["n1"])
+        await redis.call(*loss)
+    now, seats = await redis.run(BEAT, ["nodes", "node"], ["n1"])
+    assert now > 0
+    assert seats == 0
+
+
+async def test_a_script_is_sent_whole_only_when_redis_does_not_know_it(redis: RedisStore) -> None:
+    await redis.call("CONFIG", "RESETSTAT")
+    await redis.call("SCRIPT", "FLUSH")
+    for _ in range(5):
+        await redis.run(BEAT, ["nodes", "node"], ["n1"])
+    stats = await redis.call("INFO", "commandstats")
+    assert stats["cmdstat_eval"]["calls"] == 1
+    assert stats["cmdstat_evalsha"]["calls"] == 5
+
+
+async def test_a_batch_is_answered_in_its_order(redis: RedisStore) -> None:
+    commands = [("SET", f"k{n}", n) for n in range(50)] + [("GET", f"k{n}") for n in range(50)]
+    answers = await redis.batch(commands)
+    assert answers[50:] == [str(n) for n in range(50)]
+    assert await redis.batch([]) == []
+
+
+async def test_a_wrong_call_is_no_outage(redis: RedisStore) -> None:
+    await redis.call("SET", "text", "x")
+    for _ in range(FAILURES + 1):
+        with pytest.raises(ResponseError):
+            await redis.call("INCR", "text")
+    assert not redis.breaker.open
+
+
+async def test_each_call_is_timed_under_its_name(stores: Stores, redis: RedisStore) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def observe(store: str, operation: str, seconds: float) -> None:
+        assert 0 <= seconds < PATIENCE
+        seen.append((store, operation))
+
+    async with RedisStore(stores.redis_url, Redis(), observe) as observed:
+        await observed.call("GET", "k")
+        await observed.batch([("GET", "k")])
+        await observed.run(BEAT, ["nodes", "node"], ["n1"])
+    assert seen == [("redis", "get"), ("redis", "batch"), ("redis", "live_beat")]
+
+
+async def test_a_command_that_takes_too_long_has_failed(quick: RedisStore) -> None:
+    seconds = await refused(quick.call("BLPOP", "nothing", 10))
+    assert TIMEOUT / 2 < seconds < PATIENCE / 2
+    assert await quick.call("SET", "k", "v")
+    assert quick.in_use == 0
+
+
+async def test_a_pool_that_is_used_up_is_an_outage_and_recovers(quick: RedisStore) -> None:
+    waiting = [refused(quick.call("BLPOP", "nothing", 10)) for _ in range(12)]
+    await asyncio.gather(*waiting)
+    assert quick.in_use == 0
+    await quick.ping()
+    assert await quick.call("SET", "k", "v")
+
+
+async def test_a_caller_who_gives_up_leaves_his_answer_to_nobody_else(redis: RedisStore) -> None:
+    """Handlers are cancelled by their time-out, whatever they wait for at that moment."""
+
+    async def ask(n: int) -> None:
+        assert await redis.call("ECHO", f"{n}") == f"{n}"
+        assert await redis.batch([("ECHO", f"{n}"), ("ECHO", f"-{n}")]) == [f"{n}", f"-{n}"]
+
+    for pause in range(40):
+        tasks = [asyncio.create_task(ask(n)) for n in range(20)]
+        for _ in range(pause):
+            await asyncio.sleep(0)
+        for task in tasks[::2]:
+            task.cancel()
+        await asyncio.wait(tasks)
+        assert all(task.cancelled() or not task.exception() for task in tasks)
+    assert redis.in_use == 0
+    await asyncio.gather(*(ask(n) for n in range(100)))
+
+
+# Redis goes away and comes back
+
+
+async def test_a_dead_redis_is_told_of_at_once_and_found_again(
+    own: RedisStore, valkey: EmbeddedValkey
+) -> None:
+    await own.call("SET", "k", "v")
+    await own.run(BEAT, ["nodes", "node"], ["n1"])
+    kill(valkey)
+    for _ in range(FAILURES):
+        assert await refused(own.call("GET", "k")) < TIMEOUT + 1
+    assert own.breaker.open
+    await eventually(own.ping)
+    assert not own.breaker.open
+    assert await own.call("GET", "k") == "v"
+    assert await own.batch([("GET", "k")]) == ["v"]
+    assert await own.run(BEAT, ["nodes", "node"], ["n1"])
+    assert own.in_use == 0
+
+
+async def test_a_frozen_redis_is_waited_for_by_few(own: RedisStore, valkey: EmbeddedValkey) -> None:
+    await own.call("SET", "k", "v")
+    with frozen(valkey):
+        await asyncio.gather(*(refused(own.call("GET", "k")) for _ in range(FAILURES)))
+        assert own.breaker.open
+        # From here on somebody tries now and then; everybody else is refused at once.
+        waited, asked, end = 0, 0, time.monotonic() + 6 * TIMEOUT
+        while time.monotonic() < end:
+            calls = (refused(own.call("GET", "k")) for _ in range(20))
+            seconds = await asyncio.gather(*calls)
+            waited += sum(one > TIMEOUT / 2 for one in seconds)
+            asked += len(seconds)
+            await asyncio.sleep(0.01)
+        assert waited <= 6
+        assert asked > 100
+    await eventually(own.ping)
+    assert await own.call("GET", "k") == "v"
+    assert own.in_use == 0
+
+
+# What is published
+
+
+async def test_a_subscriber_hears_everything_from_the_moment_it_is_told_so(
+    redis: RedisStore,
+) -> None:
+    for n in range(20):
+        async with redis.subscribe("news") as messages:
+            await redis.call("PUBLISH", "news", n)
+            async with asyncio.timeout(PATIENCE):
+                assert await anext(messages) == str(n)
+
+
+async def test_a_subscriber_hears_nothing_of_other_channels(redis: RedisStore) -> None:
+    async with redis.subscribe("news") as messages:
+        await redis.call("PUBLISH", "old", "no")
+        await redis.call("PUBLISH", "news", "yes")
+        async with asyncio.timeout(PATIENCE):
+            assert await anext(messages) == "yes"
+
+
+async def test_a_silent_channel_is_no_outage(quick: RedisStore) -> None:
+    async with quick.subscribe("news") as messages:
+        waiting = asyncio.ensure_future(anext(messages))
+        await asyncio.sleep(4 * TIMEOUT)
+        assert not waiting.done()
+        await quick.call("PUBLISH", "news", "late")
+        async with asyncio.timeout(PATIENCE):
+            assert await waiting == "late"
+
+
+async def test_a_subscriber_learns_that_redis_died(own: RedisStore, valkey: EmbeddedValkey) -> None:
+
+    async def listen() -> None:
+        async with asyncio.timeout(PATIENCE), own.subscribe("news") as messages:
+            kill(valkey)
+            await anext(messages)
+
+    await refused(listen())
+
+
+async def test_a_subscriber_learns_that_redis_stands_still(
+    own: RedisStore, valkey: EmbeddedValkey
+) -> None:
+    """A host that lost its power sends no farewell either."""
+
+    async def listen() -> None:
+        async with asyncio.timeout(PATIENCE), own.subscribe("news") as messages:
+            with frozen(valkey):
+                await anext(messages)
+
+    await refused(listen())
+
+
+async def test_nobody_is_subscribed_to_a_redis_that_does_not_answer(
+    own: RedisStore, valkey: EmbeddedValkey
+) -> None:
+    with frozen(valkey), pytest.raises(DependencyUnavailable):
+        async with asyncio.timeout(PATIENCE), own.subscribe("news"):
+            pytest.fail("subscribed")
+
+
+# MongoDB
+
+
+async def test_documents_are_found_in_order_and_no_more_than_asked_for(
+    documents: DocumentStore,
+) -> None:
+    await documents.call("things", "insert_many", [{"_id": n, "even": n % 2} for n in range(9)])
+    found = await documents.find("things", {"even": 0}, sort=[("_id", -1)], limit=3)
+    assert [one["_id"] for one in found] == [8, 6, 4]
+    assert await documents.call("things", "find_one", {"_id": 99}) is None
+    assert documents.in_use == 0
+
+
+async def test_a_wrong_operation_is_no_outage(documents: DocumentStore) -> None:
+    await documents.call("things", "insert_one", {"_id": 1})
+    for _ in range(FAILURES + 1):
+        with pytest.raises(DuplicateKeyError):
+            await documents.call("things", "insert_one", {"_id": 1})
+        with pytest.raises(OperationFailure):
+            await documents.call("things", "update_one", {"_id": 1}, {"$nonsense": {"a": 1}})
+    assert not documents.breaker.open
+
+
+async def test_operations_are_timed_under_their_names(stores: Stores) -> None:
+    seen: list[tuple[str, str]] = []
+    settings = Mongo(database="test_timed")
+    async with DocumentStore(
+        stores.mongo_url, settings, lambda store, name, _: seen.append((store, name))
+    ) as store:
+        await store.call("things", "find_one", {})
+        await store.find("things", {}, sort=[("_id", 1)], limit=1)
+    assert seen == [("mongo", "things.find_one"), ("mongo", "things.find")]
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+async def test_a_document_store_that_is_frozen_or_dead_is_told_of_in_time_and_found_again(
+    tmp_path: Path, driver: Any
+) -> None:
+    settings = Mongo(driver=driver, timeout_seconds=TIMEOUT)
+    async with (
+        EmbeddedDocuments(tmp_path) as documents,
+        DocumentStore(documents.url, settings) as store,
+    ):
+        await store.call("things", "insert_one", {"_id": 1})
+        find = {"_id": 1}
+        with frozen(documents):
+            calls = (refused(store.call("things", "find_one", find)) for _ in range(FAILURES))
+            # An attempt and a repetition, each within the time-out.
+            assert max(await asyncio.gather(*calls)) < 4 * TIMEOUT
+            assert store.breaker.open
+            assert await refused(store.call("things", "find_one", find)) < TIMEOUT / 2
+        await eventually(store.ping)
+        assert await store.call("things", "find_one", find) == find
+        kill(documents)
+        calls = (refused(store.call("things", "insert_one", {})) for _ in range(FAILURES))
+        assert max(await asyncio.gather(*calls)) < 4 * TIMEOUT
+        await eventually(store.ping)
+        assert await store.call("things", "find_one", find) == find
+        assert store.in_use == 0
