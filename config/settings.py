@@ -129,6 +129,12 @@ class Blackjack(Section):
     idle_seconds: int = _default(7_200, "left alone so long, all bets are given back", ge=1)
 
 
+class Audit(Section):
+    """Checks of the books."""
+
+    every_seconds: int = _default(3_600, "on one node; a million postings take a minute", ge=1)
+
+
 class Chat(Section):
     """Rooms, their history and the archive."""
 
@@ -241,6 +247,7 @@ class Settings(BaseSettings):
     economy: Economy = Economy()
     rob: Rob = Rob()
     blackjack: Blackjack = Blackjack()
+    audit: Audit = Audit()
     chat: Chat = Chat()
     presence: Presence = Presence()
     nodes: Nodes = Nodes()

@@ -16,6 +16,7 @@ from aiohttp import web
 from config.logging import get_logger
 from config.settings import SettingsError
 from game.errors import DependencyUnavailable
+from server.audits import LOOK_SECONDS
 from server.bootstrap import Parts
 from server.forward import Forwarder
 from server.health import LAG_EVERY, PROBE_SECONDS
@@ -118,6 +119,7 @@ def _start_tasks(parts: Parts) -> None:
     keep("bury", parts.membership.bury_the_dead, every=settings.nodes.heartbeat_seconds)
     keep("presence", parts.watchers.tell, every=settings.presence.batch_seconds)
     keep("recheck", lambda: _recheck(parts), every=RECHECK_SECONDS)
+    keep("audit", parts.auditor.look, every=LOOK_SECONDS)
     for task in parts.catalogue.tasks:
         keep(task.name, partial(task, parts.world), every=task.seconds(settings))
 

@@ -11,6 +11,7 @@ from config.settings import Settings
 from handlers import reactions
 from handlers.base import Catalogue, World
 from server.api import Api
+from server.audits import Auditor
 from server.auth import Authenticator
 from server.boundary import Boundary
 from server.broadcast import Broadcast, RoomPublisher
@@ -52,6 +53,7 @@ class Parts:
     membership: Membership
     supervisor: Supervisor
     api: Api
+    auditor: Auditor
 
 
 def build(
@@ -120,6 +122,7 @@ def build(
         sockets=sockets,
         membership=Membership(world.live, clock, sockets, settings.nodes, documents.free_locks),
         supervisor=Supervisor(boundary, metrics),
+        auditor=Auditor(documents, settings, clock, world.publisher, metrics),
         api=Api(
             world=world,
             boundary=boundary,

@@ -71,6 +71,9 @@ class Metrics:
             "showdown_task_restarts_total", "Background tasks that failed.", ["task"], **made
         )
         self.duels = Gauge("showdown_duels", "Open duels by state.", ["state"], **worst)
+        self.audit_findings = Gauge(
+            "showdown_audit_findings", "What the last audit of the books found.", **worst
+        )
         self.archived = Counter("showdown_chat_archived_total", "Messages archived.", **made)
 
     def observe_store(self, store: str, operation: str, seconds: float) -> None:

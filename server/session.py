@@ -80,3 +80,5 @@ class Session:
         self.join(rooms.player(self.caller.player_id))
         self.join(rooms.account(self.caller.account_id))
         self.join(rooms.family(self.caller.family))
+        if self.caller.role == "admin":
+            self.join(rooms.admins())

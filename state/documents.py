@@ -217,6 +217,12 @@ class Transaction:
             bound = getattr(self._database[collection], method)
             return await bound(*args, session=self._session, **options)
 
+    async def each(self, collection: str, query: Mapping[str, Any]) -> AsyncIterator[Document]:
+        """All documents in any order, a batch at a time."""
+        with self._breaker.guard(f"{collection}.find"):
+            async for document in self._database[collection].find(query, session=self._session):
+                yield document
+
 
 class _AgainError(Exception):
     """The transaction met another one; nothing of it was written."""
