@@ -6,6 +6,7 @@ description is the reason for its default; the README's table is made from them.
 
 from __future__ import annotations
 
+import json
 import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -143,14 +144,24 @@ class Chat(Section):
     edit_seconds: int = _default(300, "the author may edit and delete", ge=0)
     dedupe_seconds: int = _default(3_600, "a client_id returns its first message", ge=1)
     archive_batch: int = _default(500, "messages in one write to the archive", ge=1)
-    mute_seconds: tuple[PositiveInt, ...] = _default(
+    mute_seconds: Annotated[tuple[PositiveInt, ...], NoDecode] = _default(
         (60, 300, 1_800), "the mute ladder", min_length=1
     )
     mute_refusals: int = _default(3, "refusals in a minute that mute", ge=1)
     quiet_seconds: int = _default(3_600, "without a refusal, and the ladder starts anew", ge=1)
-    masked_words: tuple[str, ...] = _default(
+    masked_words: Annotated[tuple[str, ...], NoDecode] = _default(
         ("fuck", "shit", "cunt"), "shown as asterisks, whole words only"
     )
+
+    @field_validator("masked_words", mode="before")
+    @classmethod
+    def _split_words(cls, value: object) -> object:
+        return _commas(value)
+
+    @field_validator("mute_seconds", mode="before")
+    @classmethod
+    def _split_numbers(cls, value: object) -> object:
+        return _commas(value)
 
 
 class Presence(Section):
@@ -158,6 +169,14 @@ class Presence(Section):
 
     batch_seconds: float = _default(0.5, "changes told to watchers together", gt=0)
     watched_per_connection: int = _default(1_000, "a long list of friends", ge=1)
+
+
+class Recovery(Section):
+    """Events that a client missed while it was away."""
+
+    seconds: float = _default(120.0, "how long a session can be taken up again", ge=0)
+    events_per_room: int = _default(1_000, "kept of a room; what is older is a gap", ge=10)
+    events_per_session: int = _default(5_000, "of one recovery; more is a fresh start", ge=10)
 
 
 class Nodes(Section):
@@ -250,6 +269,7 @@ class Settings(BaseSettings):
     audit: Audit = Audit()
     chat: Chat = Chat()
     presence: Presence = Presence()
+    recovery: Recovery = Recovery()
     nodes: Nodes = Nodes()
     http: Http = Http()
     redis: Redis = Redis()
@@ -269,6 +289,9 @@ class Settings(BaseSettings):
 
 
 def _commas(value: object) -> object:
+    """A list from the environment: `a,b`, or in JSON."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        return tuple(json.loads(value))
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value

@@ -8,7 +8,7 @@ records, and the server's boundary wraps each of them.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
@@ -80,26 +80,30 @@ class Connection(Protocol):
 
     @property
     def sid(self) -> str:
-        """The Socket.IO session id."""
+        """The Socket.IO session id; a recovered session keeps it."""
+
+    @property
+    def connection(self) -> str:
+        """The id of this very connection; after a reconnect it is another one."""
 
     @property
     def rooms(self) -> Collection[str]:
         """The rooms that the socket is in, with the prefixes of `rooms.py`."""
 
-    def join(self, room: str) -> None:
-        """Enter a room: what is published to it reaches this socket."""
+    async def join(self, room: str) -> None:
+        """Enter a room: from now on what is published to it reaches this socket."""
 
-    def leave(self, room: str) -> None:
+    async def leave(self, room: str) -> None:
         """Leave a room."""
 
-    def watch(self, player_ids: Iterable[str]) -> None:
+    async def watch(self, player_ids: Iterable[str]) -> None:
         """Be told when the presence of these players changes.
 
         Raises:
             Conflict: more players than one connection may watch.
         """
 
-    def unwatch(self, player_ids: Iterable[str]) -> None:
+    async def unwatch(self, player_ids: Iterable[str]) -> None:
         """Be told no more."""
 
     def renew(self, caller: Caller) -> None:
@@ -111,8 +115,19 @@ class Publisher(Protocol):
     stored stays stored, the nodes that could not be told are counted and logged.
     """
 
-    async def emit(self, event: str, data: object, room: str, *, skip: str | None = None) -> None:
-        """Send an event to everybody in a room, except the socket `skip`."""
+    async def emit(
+        self,
+        event: str,
+        data: object,
+        room: str,
+        *,
+        skip: str | None = None,
+        volatile: bool = False,
+    ) -> None:
+        """Send an event to everybody in a room, except the socket `skip`.
+
+        A volatile one is not kept for those who are away for a moment.
+        """
 
     async def close(self, room: str, code: Disconnect) -> None:
         """Announce and end every connection in a room."""
@@ -274,9 +289,7 @@ class Catalogue:
     connected: tuple[Callable[[Context], Awaitable[dict[str, Any] | None]], ...] = ()
     """After a socket was accepted: what each returns goes into `session:ready`'s `resume`."""
     leaving: tuple[Callable[[World, str], Awaitable[None]], ...] = ()
-    """While a session of that sid ends, on this node or, after a crash, on another. Done
-    again from the start if a store or a process dies before all of it is done.
-    """
-    left: tuple[Callable[[World, Any], Awaitable[None]], ...] = field(default=())
-    """After that, at most once: what others are told of it."""
+    """When a socket is gone, with its connection's id; again, maybe, when that was cut short."""
+    left: tuple[Callable[[World, Any], Awaitable[None]], ...] = ()
+    """After its seat was given back, by its node or, after a crash, by another."""
     tasks: tuple[Periodic, ...] = ()

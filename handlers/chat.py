@@ -137,10 +137,11 @@ async def join(cmd: InRoom, ctx: Context) -> Joined:
     if room.kind is Kind.WHISPER:
         raise Forbidden("Whispers are no room to enter.")
     await _check_access(room, ctx)
-    await ctx.world.chat.join(ctx.socket.sid, ctx.player_id, room.name)
-    ctx.socket.join(rooms.chat(room.name))  # before the history, so that nothing falls between
+    await ctx.world.chat.join(ctx.socket.connection, ctx.player_id, room.name)
+    # Before the history, so that nothing falls between.
+    await ctx.socket.join(rooms.chat(room.name))
     if rooms.chat(room.name) not in ctx.socket.rooms:  # it ended meanwhile, and left its rooms
-        await ctx.world.chat.leave(ctx.socket.sid, room.name)
+        await ctx.world.chat.leave(ctx.socket.connection, room.name)
     ids, count = await ctx.world.chat.members(room.name)
     return Joined(
         room=room.name,
@@ -158,8 +159,8 @@ async def leave(cmd: InRoom, ctx: Context) -> dict[str, Any]:
         NotFound: there is no such room.
     """
     room = Room.named(cmd.room)
-    ctx.socket.leave(rooms.chat(room.name))
-    await ctx.world.chat.leave(ctx.socket.sid, room.name)
+    await ctx.socket.leave(rooms.chat(room.name))
+    await ctx.world.chat.leave(ctx.socket.connection, room.name)
     return {}
 
 
@@ -271,12 +272,15 @@ async def typing(cmd: InRoom, ctx: Context) -> None:
     room = Room.named(cmd.room)
     _check_joined(room, ctx)
     event: TypingEvent = {"room": room.name, "from": _author(ctx)}
-    await ctx.world.publisher.emit("chat:typing", event, rooms.chat(room.name), skip=ctx.socket.sid)
+    audience = rooms.chat(room.name)
+    await ctx.world.publisher.emit(
+        "chat:typing", event, audience, skip=ctx.socket.sid, volatile=True
+    )
 
 
-async def leave_rooms(world: World, sid: str) -> None:
+async def leave_rooms(world: World, connection: str) -> None:
     """A socket is gone: it leaves its rooms."""
-    await world.chat.leave_all(sid)
+    await world.chat.leave_all(connection)
 
 
 @periodic("chat archive", lambda _: ARCHIVE_SECONDS)

@@ -78,12 +78,12 @@ async def watch(cmd: Players, ctx: Context) -> PresenceReply:
     Raises:
         Conflict: more players than one connection may watch.
     """
-    ctx.socket.watch(cmd.player_ids)  # first, so that no change falls between the two
+    await ctx.socket.watch(cmd.player_ids)  # first, so that no change falls between the two
     return await _presence_of(cmd, ctx)
 
 
 @command("presence:unwatch", Players)
 async def unwatch(cmd: Players, ctx: Context) -> PresenceReply:
     """Be told no more of these players."""
-    ctx.socket.unwatch(cmd.player_ids)
+    await ctx.socket.unwatch(cmd.player_ids)
     return await _presence_of(cmd, ctx)

@@ -34,12 +34,12 @@ async def spectate(cmd: WatchedDuel, ctx: Context) -> WatchedReply:
     """
     room = rooms.spectators(cmd.duel_id)
     _check_seats(ctx, room)
-    ctx.socket.join(room)  # first, so that nothing falls between the two
+    await ctx.socket.join(room)  # first, so that nothing falls between the two
     try:
         duel = await ctx.world.duels.get(cmd.duel_id)
         _check_watchable(duel, ctx.player_id)
     except GameError:
-        ctx.socket.leave(room)
+        await ctx.socket.leave(room)
         raise
     return WatchedReply(duel=view_for(duel, None))
 
@@ -51,9 +51,9 @@ async def unspectate(cmd: WatchedDuel, ctx: Context) -> WatchedReply:
     Raises:
         NotFound: no such duel, or not the caller's to see.
     """
-    ctx.socket.leave(rooms.spectators(cmd.duel_id))
-    ctx.socket.leave(rooms.chat(f"duel:{cmd.duel_id}"))  # it is for those who watch
-    await ctx.world.chat.leave(ctx.socket.sid, f"duel:{cmd.duel_id}")
+    await ctx.socket.leave(rooms.spectators(cmd.duel_id))
+    await ctx.socket.leave(rooms.chat(f"duel:{cmd.duel_id}"))  # it is for those who watch
+    await ctx.world.chat.leave(ctx.socket.connection, f"duel:{cmd.duel_id}")
     return WatchedReply(duel=await _visible(cmd.duel_id, ctx))
 
 

@@ -107,14 +107,14 @@ def _start_tasks(parts: Parts) -> None:
     health.set("adapter", ok=False)
 
     async def probe_adapter() -> None:
-        health.set("adapter", ok=parts.manager.subscribed)
+        health.set("adapter", ok=parts.adapter.ready)
 
     keep("probe redis", lambda: health.probe("redis", parts.redis.ping), every=PROBE_SECONDS)
     keep("probe mongo", lambda: health.probe("mongo", parts.documents.ping), every=PROBE_SECONDS)
     keep("probe adapter", probe_adapter, every=PROBE_SECONDS / 4)
     keep("watch loop", health.watch_loop, every=LAG_EVERY)
     keep("sample", lambda: _sample(parts), every=SAMPLE_SECONDS)
-    keep("adapter", parts.manager.listen)
+    keep("adapter", parts.adapter.listen)
     keep("beat", parts.membership.beat, every=settings.nodes.heartbeat_seconds)
     keep("bury", parts.membership.bury_the_dead, every=settings.nodes.heartbeat_seconds)
     keep("presence", parts.watchers.tell, every=settings.presence.batch_seconds)
@@ -125,14 +125,15 @@ def _start_tasks(parts: Parts) -> None:
 
 
 async def _recheck(parts: Parts) -> None:
-    await recheck_sessions(parts.sockets, parts.world.tokens, parts.world.now)
+    await recheck_sessions(parts.reception, parts.world.tokens, parts.world.now)
 
 
 async def _sample(parts: Parts) -> None:
     """Read the gauges that nobody sets."""
     metrics, sockets = parts.metrics, parts.sockets.eio.sockets
     metrics.send_buffer.set(sum(socket.waiting_bytes for socket in list(sockets.values())))
-    metrics.handshakes.set(len(sockets) - len(parts.sockets.sessions))
+    metrics.handshakes.set(len(sockets) - len(parts.reception.sessions))
+    metrics.tasks.set(len(asyncio.all_tasks()))
     metrics.pool_in_use.labels("redis").set(parts.redis.in_use)
     metrics.pool_in_use.labels("mongo").set(parts.documents.in_use)
     for state, count in (await parts.world.duels.counts()).items():
@@ -159,7 +160,7 @@ async def _listen(runner: web.AppRunner, listen: Listen) -> int:
 async def _send_away(parts: Parts) -> None:
     """Tell balancers, then clients, then let what runs come to its end."""
     parts.health.set("draining", ok=False)
-    log.info("draining", connections=len(parts.sockets.sessions))
+    log.info("draining", connections=len(parts.reception.sessions))
     await parts.sockets.drain(parts.settings.shutdown.grace_seconds)
     if not await parts.boundary.wait_idle(parts.settings.shutdown.close_seconds):
         log.warning("handlers_cut_off")

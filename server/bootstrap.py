@@ -14,11 +14,13 @@ from server.api import Api
 from server.audits import Auditor
 from server.auth import Authenticator
 from server.boundary import Boundary
-from server.broadcast import Broadcast, RoomPublisher
+from server.broadcast import Adapter, Clients, Hub, RoomPublisher
 from server.health import Health
 from server.http_address import Addresses
 from server.metrics import Metrics
 from server.nodes import Membership
+from server.reception import Reception
+from server.session import Places
 from server.sockets import SocketServer
 from server.supervisor import Supervisor
 from server.watchers import Watchers
@@ -31,6 +33,7 @@ from state.duels import Duels
 from state.economy import Economy
 from state.live import Clock, Live
 from state.rates import Rates
+from state.recovery import Recovery
 from state.tokens import Tokens
 
 
@@ -47,8 +50,9 @@ class Parts:
     boundary: Boundary
     metrics: Metrics
     health: Health
-    manager: Broadcast
+    adapter: Adapter
     watchers: Watchers
+    reception: Reception
     sockets: SocketServer
     membership: Membership
     supervisor: Supervisor
@@ -70,7 +74,11 @@ def build(
     redis = RedisStore(redis_url, settings.redis, metrics.observe_store)
     documents = DocumentStore(mongo_url, settings.mongo, metrics.observe_store)
     clock = Clock()
-    manager = Broadcast(redis, node, metrics)
+    recovery = Recovery(redis, settings.recovery, settings.limits)
+    publisher = RoomPublisher(redis, recovery, metrics)
+    clients = Clients()
+    hub = Hub()
+    adapter = Adapter(redis, recovery, hub, metrics)
     duels = Duels(redis, settings)
     world = World(
         settings=settings,
@@ -80,10 +88,10 @@ def build(
         rates=Rates(redis, settings),
         live=Live(redis, settings.limits, node, settings.nodes.lease_seconds),
         chat=Chat(redis, settings),
-        archive=Archive(documents, redis, settings),
+        archive=Archive(documents, redis, settings, metrics.archived.inc),
         duels=duels,
         economy=Economy.build(documents, duels, settings, clock),
-        publisher=RoomPublisher(manager),
+        publisher=publisher,
         reactions=reactions.react,
     )
     boundary = Boundary(metrics, settings.limits.handler_seconds)
@@ -91,22 +99,33 @@ def build(
     authenticator = Authenticator(world.accounts, world.tokens, clock)
     health = Health(metrics)
     watchers = Watchers(world.live, settings.presence.watched_per_connection)
-    sockets = SocketServer(
+    reception = Reception(
         settings=settings,
         world=world,
         catalogue=catalogue,
         boundary=boundary,
-        manager=manager,
-        watchers=watchers,
+        clients=clients,
+        places=Places(hub, adapter, watchers, recovery),
+        publisher=publisher,
         authenticator=authenticator,
         addresses=addresses,
         metrics=metrics,
-        node=node,
     )
-    watchers.send = sockets.send
-    manager.on_close = sockets.end_room
-    manager.on_presence = watchers.changed
-    manager.on_subscribed = watchers.all_changed
+    sockets = SocketServer(
+        limits=settings.limits,
+        node=node,
+        clients=clients,
+        catalogue=catalogue,
+        boundary=boundary,
+        reception=reception,
+        addresses=addresses,
+        metrics=metrics,
+        now=clock,
+    )
+    watchers.send = reception.send
+    adapter.on_nodes = reception.hear
+    adapter.on_gap = reception.start_over
+    adapter.on_ready = watchers.all_changed
     return Parts(
         settings=settings,
         node=node,
@@ -117,10 +136,11 @@ def build(
         boundary=boundary,
         metrics=metrics,
         health=health,
-        manager=manager,
+        adapter=adapter,
         watchers=watchers,
+        reception=reception,
         sockets=sockets,
-        membership=Membership(world.live, clock, sockets, settings.nodes, documents.free_locks),
+        membership=Membership(world.live, clock, reception, settings.nodes, documents.free_locks),
         supervisor=Supervisor(boundary, metrics),
         auditor=Auditor(documents, settings, clock, world.publisher, metrics),
         api=Api(
@@ -131,17 +151,17 @@ def build(
             health=health,
             metrics=metrics,
             limits=settings.limits,
-            details=lambda: _details(node, redis, documents, sockets),
+            details=lambda: _details(node, redis, documents, reception),
         ),
     )
 
 
 def _details(
-    node: str, redis: RedisStore, documents: DocumentStore, sockets: SocketServer
+    node: str, redis: RedisStore, documents: DocumentStore, reception: Reception
 ) -> dict[str, Any]:
     return {
         "node": node,
-        "connections": len(sockets.sessions),
+        "connections": len(reception.sessions),
         "stores": {
             "redis": {"in_use": redis.in_use, "size": redis.size, "open": redis.breaker.open},
             "mongo": {

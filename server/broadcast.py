@@ -1,29 +1,33 @@
-"""Rooms and fan-out: encode once, hand the finished frame to each socket, tell other nodes.
+"""Rooms and fan-out: a node hears of the rooms that its sockets are in, in the order of the
+log, and hands each finished frame to each socket without a task or another encoding.
 
-python-socketio's pub/sub manager with three changes: no task per recipient; a publish
-that never raises into the handler whose work is already stored; a subscriber that
-outlives Redis' absences. The same channel carries our own messages between nodes.
-Checked against python-socketio 5.18.1 by tests/unit/test_seams.py: `_handle_emit`,
-`_publish`, `_handle_close_room`, `get_participants` and the `basic_*` methods.
+All that goes to a room goes over Redis, also to the sockets of the node that sends it: one
+order for everybody is what makes one offset enough to say what a client has missed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import orjson
-from socketio.async_pubsub_manager import AsyncPubSubManager
+from socketio.async_manager import AsyncManager
 
 from config.logging import get_logger
 from game.disconnects import Disconnect
 from game.errors import DependencyUnavailable
 from server.metrics import Metrics
-from server.transport import Message
-from state.connect import RedisStore
+from server.transport import GameSocket, Message
+from state.connect import RedisStore, Subscription
+from state.recovery import PREFIX, Recovery, channel
 
-CHANNEL = "{adapter}:all"
 NAMESPACE = "/"
+NODES = "nodes"  # the room of all nodes: what each does with its own sockets
+SILENCE_SECONDS = 2.0  # then Redis is asked whether it is there; twice, and the line is dead
+CONFIRM_SECONDS = 5.0  # for Redis to say that it heard of a channel
 
 log = get_logger(__name__)
 
@@ -33,135 +37,274 @@ def event_packet(event: str, *args: object) -> Message:
     return Message("2" + orjson.dumps([event, *args]).decode())
 
 
-class Broadcast(AsyncPubSubManager):
-    """The client manager: the rooms of this node, and the channel to the others.
+class Hub:
+    """Which sockets of this node are in which rooms."""
 
-    `on_close`, `on_presence` and `on_subscribed` are what the node does about its own
-    sockets; server/bootstrap.py sets them.
+    def __init__(self) -> None:
+        self._members: dict[str, dict[str, GameSocket]] = {}
+        self._rooms: dict[str, set[str]] = {}
+
+    def add(self, sid: str, socket: GameSocket, room: str) -> bool:
+        """Put a socket into a room; True if it is the first one there."""
+        members = self._members.setdefault(room, {})
+        self._rooms.setdefault(sid, set()).add(room)
+        members[sid] = socket
+        return len(members) == 1
+
+    def drop(self, sid: str, room: str) -> bool:
+        """Take a socket out of a room; True if it was the last one there."""
+        members = self._members.get(room, {})
+        self._rooms.get(sid, set()).discard(room)
+        if members.pop(sid, None) is None or members:
+            return False
+        del self._members[room]
+        return True
+
+    def members(self, room: str) -> dict[str, GameSocket]:
+        """The sockets in a room, by sid."""
+        return self._members.get(room, {})
+
+    def rooms_of(self, sid: str) -> frozenset[str]:
+        """The rooms that a socket is in."""
+        return frozenset(self._rooms.get(sid, ()))
+
+    def forget(self, sid: str) -> list[str]:
+        """Take a socket out of all rooms; those that are empty now."""
+        emptied = [room for room in self.rooms_of(sid) if self.drop(sid, room)]
+        self._rooms.pop(sid, None)
+        return emptied
+
+    @property
+    def rooms(self) -> list[str]:
+        """The rooms that have a socket here."""
+        return list(self._members)
+
+
+class Adapter:
+    """The node's ear: the channels of its rooms, and what is heard there.
+
+    `on_nodes` is called with what nodes tell each other, `on_gap` when events may have been
+    missed for good; server/bootstrap.py sets both.
     """
 
-    name = "showdown"
-
-    def __init__(self, redis: RedisStore, node: str, metrics: Metrics) -> None:
-        super().__init__(channel=CHANNEL)
-        self.host_id = node
-        self.subscribed = False
-        self.on_close: Callable[[str, Disconnect], None]
-        self.on_presence: Callable[[Iterable[str]], None]
-        self.on_subscribed: Callable[[], None]
-        self._rooms_of: dict[str, set[Any]] = {}
+    def __init__(self, redis: RedisStore, recovery: Recovery, hub: Hub, metrics: Metrics) -> None:
+        self.ready = False
+        self.on_nodes: Callable[[dict[str, Any]], None]
+        self.on_gap: Callable[[Iterable[str]], None]
+        self.on_ready: Callable[[], None]
         self._redis = redis
+        self._recovery = recovery
+        self._hub = hub
         self._metrics = metrics
-        self._methods = {
-            "emit": self._handle_emit,
-            "close_room": self._handle_close_room,
-            "close_sockets": self._handle_close_sockets,
-            "presence": self._handle_presence,
-        }
+        self._confirmed: dict[str, asyncio.Future[None]] = {}  # by channel
+        self._wanted: list[tuple[bool, str]] = []  # to subscribe or not, in its order
+        self._wake = asyncio.Event()
+        self._heard = self._pinged = 0
+        self._epoch = ""
+        self._last = 0  # the newest id that was handed on
 
-    def initialize(self) -> None:
-        """Called by python-socketio with the first client; the supervisor runs `listen`."""
+    async def open(self, room: str) -> None:
+        """Hear of a room; returned, nothing that is published to it is missed.
 
-    # Rooms: the stock manager walks all rooms of the node to find those of one socket.
-
-    def basic_enter_room(self, sid: str, namespace: str, room: Any, eio_sid: Any = None) -> None:
-        """Put a socket into a room."""
-        super().basic_enter_room(sid, namespace, room, eio_sid)
-        self._rooms_of.setdefault(sid, set()).add(room)
-
-    def basic_leave_room(self, sid: str, namespace: str, room: Any) -> None:
-        """Take a socket out of a room."""
-        super().basic_leave_room(sid, namespace, room)
-        self._rooms_of.get(sid, set()).discard(room)
-
-    def basic_disconnect(self, sid: str, namespace: str, **_: Any) -> None:
-        """Take a socket out of all its rooms."""
-        for room in self._rooms_of.pop(sid, set()):
-            super().basic_leave_room(sid, namespace, room)
-        self.callbacks.pop(sid, None)
-
-    def get_rooms(self, sid: str, namespace: str) -> frozenset[Any]:  # noqa: ARG002 - stock's signature
-        """The rooms of one socket, its own included; None, that of everybody, is no name."""
-        return frozenset(self._rooms_of.get(sid, ())) - {None}
-
-    # Out
-
-    def deliver(self, event: str, args: Iterable[object], room: str, skip: Iterable[str]) -> None:
-        """Send an event to the sockets of this node that are in a room."""
-        packet = event_packet(event, *args)
-        sockets = self.server.eio.sockets
-        reached = 0
-        for sid, eio_sid in self.get_participants(NAMESPACE, room):
-            socket = sockets.get(eio_sid)
-            if socket is not None and sid not in skip:
-                socket.post(packet)
-                reached += 1
-        self._metrics.deliveries.inc(reached)
-
-    async def _handle_emit(self, message: dict[str, Any]) -> None:
-        plain = message["namespace"] == NAMESPACE and isinstance(message["room"], str)
-        if not plain or message.get("binary") or message.get("callback"):
-            await super()._handle_emit(message)
-            return
-        skip = message.get("skip_sid") or ()
-        skipped = (skip,) if isinstance(skip, str) else skip
-        self.deliver(message["event"], message["data"], message["room"], skipped)
-
-    async def _publish(self, message: dict[str, Any]) -> None:
-        """Tell the other nodes. What was stored stays stored if they cannot be told."""
+        Raises:
+            DependencyUnavailable: Redis is away.
+        """
+        name = channel(room)
+        if name not in self._confirmed:
+            self._confirmed[name] = asyncio.get_running_loop().create_future()
+            self._want(name, wanted=True)
         try:
-            await self._redis.call("PUBLISH", CHANNEL, orjson.dumps(message))
-        except DependencyUnavailable:
-            self._metrics.publish_failures.inc()
-            log.warning("publish_failed", method=message["method"])
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                await asyncio.shield(self._confirmed[name])
+        except TimeoutError:
+            raise DependencyUnavailable(retry_after=1.0) from None
 
-    # In
+    def close(self, room: str) -> None:
+        """Hear of a room no more."""
+        if self._confirmed.pop(channel(room), None):
+            self._want(channel(room), wanted=False)
+
+    def _want(self, name: str, *, wanted: bool) -> None:
+        self._wanted.append((wanted, name))
+        self._wake.set()
 
     async def listen(self) -> None:
-        """Take what other nodes publish, until the connection breaks."""
+        """Hear, until the connection breaks; the supervisor calls again."""
         try:
-            async with self._redis.subscribe(CHANNEL) as messages:
-                self.subscribed = True
-                self.on_subscribed()
-                async for text in messages:
-                    await self._receive(orjson.loads(text))
+            async with self._redis.subscription() as line, asyncio.TaskGroup() as both:
+                first = self._start_over()
+                asking = both.create_task(self._ask(line))
+                await self._hear(line, first)
+                asking.cancel()
+        except* DependencyUnavailable as errors:
+            raise DependencyUnavailable from errors
         finally:
-            self.subscribed = False
+            self.ready = False
 
-    async def _receive(self, message: dict[str, Any]) -> None:
-        if message["host_id"] != self.host_id:
-            await self._methods[message["method"]](message)
+    def _start_over(self) -> set[str]:
+        """Ask for every channel again; who waits for one goes on waiting."""
+        names = [channel(NODES), *map(channel, self._hub.rooms)]
+        waiting = {name: one for name, one in self._confirmed.items() if not one.done()}
+        loop = asyncio.get_running_loop()
+        self._confirmed = {name: loop.create_future() for name in names} | waiting
+        self._wanted = [(True, name) for name in self._confirmed]
+        self._wake.set()
+        return set(self._confirmed)
 
-    async def _handle_close_sockets(self, message: dict[str, Any]) -> None:
-        self.on_close(message["room"], Disconnect(message["code"]))
+    async def _ask(self, line: Subscription) -> None:
+        """Send what is wanted, all of one moment together, and pings while all is silent.
 
-    async def _handle_presence(self, message: dict[str, Any]) -> None:
-        self.on_presence(message["player_ids"])
+        In a task of its own, since a cancelled caller would leave half a command on the line.
+        """
+        while True:
+            heard = self._heard
+            try:
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                await self._ask_for_life(line, heard)
+            self._wake.clear()
+            wanted, self._wanted = self._wanted, []
+            for add, some in groupby(wanted, key=itemgetter(0)):
+                names = [name for _, name in some]
+                await (line.add(names) if add else line.drop(*names))
+
+    async def _ask_for_life(self, line: Subscription, heard: int) -> None:
+        """A host that lost its power, or a network between us, ends no connection."""
+        if self._heard == heard and self._pinged == heard:
+            raise DependencyUnavailable
+        self._pinged = self._heard
+        await line.ping()
+
+    async def _hear(self, line: Subscription, first: set[str]) -> None:
+        held: list[tuple[str, str]] = []  # heard before it is known what was missed
+        async for kind, name, text in line:
+            self._heard += 1
+            if kind == "subscribe":
+                self._confirm(name)
+                first.discard(name)
+                if not first and not self.ready:
+                    await self._catch_up()
+                    for one in held:
+                        self._take(*one)
+                    self.ready = True
+                    self.on_ready()
+            elif kind == "message" and self.ready:
+                self._take(name, text)
+            elif kind == "message":
+                held.append((name, text))
+
+    def _confirm(self, name: str) -> None:
+        waiting = self._confirmed.get(name)
+        if waiting and not waiting.done():
+            waiting.set_result(None)
+
+    async def _catch_up(self) -> None:
+        """Hand on what was published while nobody here listened, or say that it is lost."""
+        epoch, last = await self._recovery.position()
+        rooms = self._hub.rooms
+        if self._epoch and (epoch != self._epoch or last < self._last):
+            log.error("log_lost", rooms=len(rooms))
+            self.on_gap(rooms)
+        elif self._last:
+            missed = await self._recovery.since(dict.fromkeys(rooms, self._last))
+            for event in missed.events:
+                self._hand_on(event.room, event.id, event.skip, event.packet)
+            self._metrics.caught_up.inc(len(missed.events))
+            if not missed.complete:
+                self.on_gap(rooms)
+            last = max(last, missed.last)
+        self._epoch, self._last = epoch, last
+
+    def _take(self, name: str, text: str) -> None:
+        room = name.removeprefix(PREFIX)
+        if room == NODES:
+            self.on_nodes(orjson.loads(text))
+            return
+        number, skip, packet = text.split(" ", 2)
+        event_id = int(number)
+        if event_id:  # one that is not kept has none, and no place in the order
+            if event_id <= self._last:
+                return
+            self._last = event_id
+        self._hand_on(room, event_id, skip, packet)
+
+    def _hand_on(self, room: str, event_id: int, skip: str, packet: str) -> None:
+        members = self._hub.members(room)
+        if not members:
+            return
+        message = Message(packet, event_id)
+        for sid, socket in members.items():
+            # A session that was just taken up again has what is older already.
+            if sid != skip and (event_id > socket.after or not event_id):
+                socket.post(message)
+        self._metrics.deliveries.inc(len(members))
 
 
 class RoomPublisher:
     """What handlers publish through (handlers.base.Publisher)."""
 
-    def __init__(self, manager: Broadcast) -> None:
-        self._manager = manager
+    def __init__(self, redis: RedisStore, recovery: Recovery, metrics: Metrics) -> None:
+        self._redis = redis
+        self._recovery = recovery
+        self._metrics = metrics
 
-    async def emit(self, event: str, data: object, room: str, *, skip: str | None = None) -> None:
+    async def emit(
+        self,
+        event: str,
+        data: object,
+        room: str,
+        *,
+        skip: str | None = None,
+        volatile: bool = False,
+    ) -> None:
         """Send an event to everybody in a room, on every node, except the socket `skip`."""
-        await self._manager.emit(event, data, namespace=NAMESPACE, room=room, skip_sid=skip)
+        packet = "2" + orjson.dumps([event, data]).decode()
+        if volatile:
+            await self._tell(self._recovery.whisper(room, packet, skip), event)
+        else:
+            await self._tell(self._recovery.publish(room, packet[:-1], skip), event)
 
     async def close(self, room: str, code: Disconnect) -> None:
         """Announce and end every connection in a room, on every node."""
-        await self._everywhere({"method": "close_sockets", "room": room, "code": code.value})
+        await self._nodes({"do": "close", "room": room, "code": code.value})
 
     async def empty(self, room: str) -> None:
         """Take every socket out of a room, on every node."""
-        await self._manager.close_room(room, NAMESPACE)
+        await self._nodes({"do": "empty", "room": room})
 
     async def presence_changed(self, player_ids: Iterable[str]) -> None:
         """Tell the watchers of these players, soon and together with other changes."""
-        await self._everywhere({"method": "presence", "player_ids": list(player_ids)})
+        await self._nodes({"do": "presence", "players": list(player_ids)})
 
-    async def _everywhere(self, message: dict[str, Any]) -> None:
-        manager = self._manager
-        await manager._methods[message["method"]](message)  # noqa: SLF001 - one module, two faces
-        await manager._publish({**message, "host_id": manager.host_id})  # noqa: SLF001
+    async def evict(self, connection: str) -> None:
+        """A session goes on over another connection: whoever has the former drops it."""
+        await self._nodes({"do": "evict", "connection": connection})
+
+    async def _nodes(self, message: dict[str, Any]) -> None:
+        text = orjson.dumps(message)
+        await self._tell(self._redis.call("PUBLISH", channel(NODES), text), message["do"])
+
+    async def _tell(self, telling: Awaitable[object], what: str) -> None:
+        """What was stored stays stored if nobody can be told of it."""
+        try:
+            await telling
+        except DependencyUnavailable:
+            self._metrics.publish_failures.inc()
+            log.warning("publish_failed", what=what)
+
+
+class Clients(AsyncManager):
+    """python-socketio's list of clients: who is connected, by both of his ids.
+
+    Rooms are the Hub's.
+    """
+
+    def seat(self, sid: str, eio_sid: str) -> None:
+        """A client is connected."""
+        self.basic_enter_room(sid, NAMESPACE, None, eio_sid)
+
+    def unseat(self, sid: str) -> None:
+        """A client is gone."""
+        self.basic_leave_room(sid, NAMESPACE, None)
+        self.callbacks.pop(sid, None)

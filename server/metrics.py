@@ -27,6 +27,7 @@ class Metrics:
         made: dict[str, Any] = {"registry": self.registry}
         live: dict[str, Any] = {**made, "multiprocess_mode": "livesum"}
         worst: dict[str, Any] = {**made, "multiprocess_mode": "livemax"}
+        weakest: dict[str, Any] = {**made, "multiprocess_mode": "livemin"}
         self.connections = Gauge("showdown_connections", "Signed-in sockets.", **live)
         self.handshakes = Gauge("showdown_handshakes", "Sockets not signed in yet.", **live)
         self.requests = Counter(
@@ -52,6 +53,15 @@ class Metrics:
         self.publish_failures = Counter(
             "showdown_publish_failures_total", "Events that other nodes were not told of.", **made
         )
+        self.caught_up = Counter(
+            "showdown_caught_up_total", "Events read from the log after a gap.", **made
+        )
+        self.recoveries = Counter(
+            "showdown_recoveries_total",
+            "Sessions that clients asked for again.",
+            ["outcome"],
+            **made,
+        )
         self.send_buffer = Gauge("showdown_send_buffer_bytes", "Waiting for clients.", **live)
         self.store_seconds = Histogram(
             "showdown_store_seconds",
@@ -64,8 +74,9 @@ class Metrics:
             "showdown_pool_connections_in_use", "Busy connections.", ["store"], **live
         )
         self.ready = Gauge(
-            "showdown_check_ok", "1 when a readiness check passes.", ["check"], **worst
+            "showdown_check_ok", "1 when a readiness check passes.", ["check"], **weakest
         )
+        self.tasks = Gauge("showdown_tasks", "Tasks of the event loop.", **live)
         self.loop_lag = Gauge("showdown_loop_lag_seconds", "How late the loop is.", **worst)
         self.restarts = Counter(
             "showdown_task_restarts_total", "Background tasks that failed.", ["task"], **made

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from config.logging import get_logger
 from config.settings import Nodes
 from game.disconnects import Disconnect
-from server.sockets import SocketServer
+from server.reception import Reception
 from state.live import Clock, Live
 from state.tokens import Tokens
 
@@ -24,7 +24,7 @@ class Membership:
         self,
         live: Live,
         clock: Clock,
-        sockets: SocketServer,
+        reception: Reception,
         settings: Nodes,
         free_locks: Callable[[], Awaitable[None]],
         now: Callable[[], float] = time.monotonic,
@@ -32,7 +32,7 @@ class Membership:
         self._live = live
         self._free_locks = free_locks
         self._clock = clock
-        self._sockets = sockets
+        self._reception = reception
         self._settings = settings
         self._now = now
         self._last_beat = 0  # ms, Redis' time
@@ -50,23 +50,24 @@ class Membership:
             self._beating_since = self._now()
         self._last_beat = now
         self._clock.set(now)
-        if seats != len(self._sockets.sessions):
+        if seats != len(self._reception.sessions):
             await self._set_right()
 
     async def _set_right(self) -> None:
         """A seat without a socket is given back: its departure could not be told. A socket
         without a seat was taken for dead by the others (this process stood still, or
-        Redis lost its data): its client comes back with everything anew.
+        Redis lost its data): its client comes back, and takes its session up again if it can.
         """
-        mine = self._sockets.sessions
+        mine = {one.connection: one for one in self._reception.sessions.values()}
         # Seated before the question: who sits down during it may be missing in its answer.
-        seated = {sid for sid, session in mine.items() if not session.seating}
-        known = set(await self._live.sids())
-        for sid in known - mine.keys():
-            await self._sockets.departed(sid)
-        for sid in (seated - known) & mine.keys():
-            log.warning("seat_lost", sid=sid)
-            self._sockets.end(mine[sid], Disconnect.DRAINING)
+        seated = {connection for connection, one in mine.items() if not one.seating}
+        known = await self._live.seats()
+        here = {one.connection for one in self._reception.sessions.values()}
+        for connection in known.keys() - here:
+            await self._reception.departed(connection, known[connection])
+        for connection in (seated - known.keys()) & here:
+            log.warning("seat_lost", connection=connection)
+            self._reception.end(mine[connection], Disconnect.DRAINING)
 
     async def bury_the_dead(self) -> None:
         """Clean up after nodes that died.
@@ -81,10 +82,10 @@ class Membership:
                 await self._bury(node, beat)
 
     async def _bury(self, node: str, beat: int) -> None:
-        sids = await self._live.sids(node)
-        log.warning("node_died", node=node, seats=len(sids))
-        for sid in sids:
-            await self._sockets.departed(sid, node=node, at=beat)
+        seats = await self._live.seats(node)
+        log.warning("node_died", node=node, seats=len(seats))
+        for connection, pid in seats.items():
+            await self._reception.departed(connection, pid, at=beat)
         await self._free_locks()
         await self._live.bury(node, beat)
 
@@ -93,15 +94,15 @@ class Membership:
         await self._live.bury(self._live.node, self._last_beat)
 
 
-async def recheck_sessions(sockets: SocketServer, tokens: Tokens, now: Callable[[], int]) -> None:
+async def recheck_sessions(reception: Reception, tokens: Tokens, now: Callable[[], int]) -> None:
     """End sessions whose token is past its time, or was revoked while nobody could tell us."""
-    sessions = list(sockets.sessions.values())
+    sessions = list(reception.sessions.values())
     for session in sessions:
         if session.caller.expires_at <= now():
-            sockets.end(session, Disconnect.TOKEN_EXPIRED)
+            reception.end(session, Disconnect.TOKEN_EXPIRED)
     families = sorted({session.caller.family for session in sessions})
     for start in range(0, len(families), TOGETHER):
         revoked = await tokens.revoked(families[start : start + TOGETHER])
         for session in sessions:
             if session.caller.family in revoked:
-                sockets.end(session, Disconnect.TOKEN_REVOKED)
+                reception.end(session, Disconnect.TOKEN_REVOKED)

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from config.settings import Settings
 from game import rooms
 from handlers.base import Caller
-from server.broadcast import NAMESPACE, Broadcast
 from server.limits import Credits, Refusals
+from state.recovery import Recovery, room_field, watch_field
 
 if TYPE_CHECKING:
+    from server.broadcast import Adapter, Hub
     from server.transport import GameSocket
     from server.watchers import Watchers
+
+
+class Places:
+    """Where the sockets of a node can be put: rooms, their channels, watched players."""
+
+    def __init__(self, hub: Hub, adapter: Adapter, watchers: Watchers, recovery: Recovery) -> None:
+        self.hub = hub
+        self.adapter = adapter
+        self.watchers = watchers
+        self.recovery = recovery
 
 
 class Session:
@@ -26,14 +38,15 @@ class Session:
     def __init__(
         self,
         sid: str,
+        pid: str,
         socket: GameSocket,
         caller: Caller,
         address: str,
         settings: Settings,
-        manager: Broadcast,
-        watchers: Watchers,
+        places: Places,
     ) -> None:
         self.sid = sid
+        self.pid = pid
         self.socket = socket
         self.caller = caller
         self.address = address
@@ -42,43 +55,70 @@ class Session:
         self.ended = False  # taken out of everything
         self.credits = Credits(settings.limits.events_per_second, settings.limits.events_burst)
         self.refusals = Refusals(settings.limits)
-        self._manager = manager
-        self._watchers = watchers
+        self._places = places
+
+    @property
+    def connection(self) -> str:
+        """The id of this very connection."""
+        return self.socket.sid
 
     @property
     def rooms(self) -> Collection[str]:
         """The rooms that the socket is in."""
-        found: Collection[str] = self._manager.get_rooms(self.sid, NAMESPACE)
-        return found
+        return self._places.hub.rooms_of(self.sid)
 
-    def join(self, room: str) -> None:
-        """Enter a room."""
-        if not self.ended:
-            self._manager.basic_enter_room(self.sid, NAMESPACE, room)
+    async def join(self, room: str) -> None:
+        """Enter a room; returned, nothing that is published to it is missed."""
+        # Noted first: what comes between the two is then found by a recovery.
+        await self._places.recovery.note(self.pid, add=[room_field(room)])
+        await self.enter(room)
 
-    def leave(self, room: str) -> None:
+    async def enter(self, *names: str) -> None:
+        """Enter rooms that the session's record has already."""
+        if self.ended:
+            return
+        for room in names:
+            self._places.hub.add(self.sid, self.socket, room)
+        await asyncio.gather(*map(self._places.adapter.open, names))
+
+    async def leave(self, room: str) -> None:
         """Leave a room."""
-        self._manager.basic_leave_room(self.sid, NAMESPACE, room)
+        if self._places.hub.drop(self.sid, room):
+            self._places.adapter.close(room)
+        await self._places.recovery.note(self.pid, drop=[room_field(room)])
 
-    def watch(self, player_ids: Iterable[str]) -> None:
+    async def watch(self, player_ids: Iterable[str]) -> None:
         """Be told when the presence of these players changes."""
-        if not self.ended:
-            self._watchers.watch(self.sid, player_ids)
+        wanted = list(player_ids)
+        self.see(wanted)
+        await self._places.recovery.note(self.pid, add=list(map(watch_field, wanted)))
 
-    def unwatch(self, player_ids: Iterable[str]) -> None:
+    def see(self, player_ids: Iterable[str]) -> None:
+        """Watch players that the session's record has already."""
+        if not self.ended:
+            self._places.watchers.watch(self.sid, player_ids)
+
+    async def unwatch(self, player_ids: Iterable[str]) -> None:
         """Be told no more."""
-        self._watchers.unwatch(self.sid, player_ids)
+        dropped = list(player_ids)
+        self._places.watchers.unwatch(self.sid, dropped)
+        await self._places.recovery.note(self.pid, drop=list(map(watch_field, dropped)))
 
     def renew(self, caller: Caller) -> None:
         """Go on with a newer token of the same account."""
-        self.leave(rooms.family(self.caller.family))
+        self._places.hub.drop(self.sid, rooms.family(self.caller.family))
         self.caller = caller
-        self.join(rooms.family(caller.family))
+        self._places.hub.add(self.sid, self.socket, rooms.family(caller.family))
 
-    def join_own_rooms(self) -> None:
-        """Be reached as a player, as an account and as a sign-in."""
-        self.join(rooms.player(self.caller.player_id))
-        self.join(rooms.account(self.caller.account_id))
-        self.join(rooms.family(self.caller.family))
-        if self.caller.role == "admin":
-            self.join(rooms.admins())
+    def enter_own(self) -> None:
+        """Be found as an account and as a sign-in: rooms that only nodes speak to."""
+        hub, caller = self._places.hub, self.caller
+        hub.add(self.sid, self.socket, rooms.account(caller.account_id))
+        hub.add(self.sid, self.socket, rooms.family(caller.family))
+
+    def vanish(self) -> None:
+        """Be in no room, watch nobody."""
+        self.ended = True
+        self._places.watchers.unwatch(self.sid)
+        for room in self._places.hub.forget(self.sid):
+            self._places.adapter.close(room)

@@ -39,8 +39,9 @@ log = get_logger(__name__)
 class Message(packet.Packet):
     """An Engine.IO message whose encodings are made once, however many receive it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, event_id: int = 0) -> None:
         super().__init__(packet.MESSAGE, text)
+        self.event_id = event_id  # its place in the log; 0 for what is not kept
         self.encode_cache = "4" + text
         self.frame = websocket_frame(self.encode_cache.encode())
 
@@ -59,6 +60,7 @@ class GameSocket(AsyncSocket):
     """A client's connection, over WebSocket or long-polling."""
 
     server: Engine
+    sid: str
     upgrading: bool
     upgraded: bool
     closing: bool
@@ -68,6 +70,7 @@ class GameSocket(AsyncSocket):
         super().__init__(server, sid)
         self.request: web.Request | None = request
         self.seat: Session | None = None  # set at sign-in by server/sockets.py
+        self.after = 0  # the log's id up to which the client has everything
         self._held: list[packet.Packet] | None = None
         self._transport: asyncio.WriteTransport | None = None
         self._out: list[bytes] = []
@@ -100,11 +103,19 @@ class GameSocket(AsyncSocket):
         """Keep what is posted back, until `release`: a sign-in is being prepared."""
         self._held = []
 
+    def discard(self) -> None:
+        """The sign-in came to nothing: what was held is nobody's."""
+        self._held = None
+
     def release(self, *first: packet.Packet) -> None:
-        """Post these, then what was held."""
+        """Post these, then what was held and is not among them."""
         held, self._held = self._held or [], None
-        for pkt in (*first, *held):
+        for pkt in first:
             self.post(pkt)
+        for pkt in held:
+            event_id = getattr(pkt, "event_id", 0)
+            if not event_id or event_id > self.after:
+                self.post(pkt)
 
     def _queue(self, pkt: packet.Packet) -> None:
         self._queued_bytes = self._queued_bytes + len(pkt.encode()) if self.queue.qsize() else 0

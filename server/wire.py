@@ -33,15 +33,11 @@ class Head:
     start: int
 
 
-def read_head(packet: str) -> Head:
-    """Read the head of a packet of any length, in constant time.
-
-    Raises:
-        MalformedPayload: it is not one.
-    """
+def try_head(packet: str) -> Head | None:
+    """Read the head of a packet of any length, in constant time; None if it is not one."""
     found = _HEAD.match(packet)
     if found is None:
-        raise MalformedPayload("This is not a Socket.IO packet.")
+        return None
     kind, attachments, namespace, ack_id = found.groups()
     return Head(
         type=int(kind),

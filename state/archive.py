@@ -12,6 +12,7 @@ archive has it as it is. So whatever is older than a stream's oldest entry is ar
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -50,9 +51,16 @@ class Archive:
     All methods raise DependencyUnavailable when a store that they need does not answer.
     """
 
-    def __init__(self, documents: DocumentStore, redis: RedisStore, settings: Settings) -> None:
+    def __init__(
+        self,
+        documents: DocumentStore,
+        redis: RedisStore,
+        settings: Settings,
+        count: Callable[[int], object] = lambda _: None,
+    ) -> None:
         self._documents = documents
         self._redis = redis
+        self._count = count  # told how many messages were archived
         self._archiver = Archiver(documents, redis, settings.chat)
 
     async def prepare(self) -> None:
@@ -64,7 +72,9 @@ class Archive:
 
         Any number of nodes may do so at once; what one leaves undone another does later.
         """
-        return await self._archiver.run()
+        archived = await self._archiver.run()
+        self._count(archived)
+        return archived
 
     async def history(self, room: str, before: MessageId | None, limit: int) -> Page:
         """The newest messages, or the newest before one.

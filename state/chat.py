@@ -7,7 +7,7 @@
 | `{chat}:rate:<player>` | list of ms: messages in the window | the window | its expiry |
 | `{chat}:refusals:<player>` | list of ms: refusals in the minute | a minute | its expiry |
 | `{chat}:ladder:<player>` | counter of mutes | the mute and `quiet_seconds` | its expiry, `unmute` |
-| `{chat}:session:<sid>` | hash: room -> player | none | `leave_all`, at the session's end |
+| `{chat}:session:<connection>` | hash: room -> player | none | `leave_all`, at the session's end |
 | `{chat}:members:<room>` | sorted set: players by the ms they joined | none | as the session |
 | `{chat}:counts:<room>` | hash: player -> his sockets in the room | none | as the session |
 
@@ -102,26 +102,26 @@ class Chat:
         keys = (_of(player_id, kind) for kind in ("mute", "refusals", "ladder"))
         await self._redis.call("DEL", *keys)
 
-    async def join(self, sid: str, player_id: str, room: str) -> None:
+    async def join(self, connection: str, player_id: str, room: str) -> None:
         """Let a socket enter a room; again, it stays.
 
         Raises:
             Conflict: it is in as many rooms as one may be.
         """
-        keys = [_session(sid), *_member_keys(room)]
+        keys = [_session(connection), *_member_keys(room)]
         if not await self._redis.run(JOIN, keys, [room, player_id, self._rooms]):
             raise Conflict(f"At most {self._rooms} rooms at a time.")
 
-    async def leave(self, sid: str, *rooms: str) -> None:
+    async def leave(self, connection: str, *rooms: str) -> None:
         """Let a socket leave rooms; those that it is not in are passed over."""
-        keys = [_session(sid), *(key for room in rooms for key in _member_keys(room))]
+        keys = [_session(connection), *(key for room in rooms for key in _member_keys(room))]
         await self._redis.run(LEAVE, keys, rooms)
 
-    async def leave_all(self, sid: str) -> None:
+    async def leave_all(self, connection: str) -> None:
         """Let a socket that is gone leave all its rooms."""
-        rooms: Sequence[str] = await self._redis.call("HKEYS", _session(sid))
+        rooms: Sequence[str] = await self._redis.call("HKEYS", _session(connection))
         if rooms:
-            await self.leave(sid, *rooms)
+            await self.leave(connection, *rooms)
 
     async def members(self, room: str) -> tuple[list[str], int]:
         """The players who joined first, at most 100, and how many there are."""
@@ -153,8 +153,8 @@ def _of(player_id: str, kind: str) -> str:
     return f"{{chat}}:{kind}:{player_id}"
 
 
-def _session(sid: str) -> str:
-    return f"{{chat}}:session:{sid}"
+def _session(connection: str) -> str:
+    return f"{{chat}}:session:{connection}"
 
 
 def _member_keys(room: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha1
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.client import PubSub
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
     BusyLoadingError,
     NoScriptError,
+    OutOfMemoryError,
     ReadOnlyError,
 )
 from redis.exceptions import (
@@ -34,10 +36,12 @@ AWAY = (
     RedisTimeoutError,
     BusyLoadingError,
     ReadOnlyError,
+    OutOfMemoryError,
     OSError,
     TimeoutError,
 )
 
+CHANNELS_AT_ONCE = 500  # in one command
 Argument = str | bytes | int | float
 
 
@@ -80,6 +84,7 @@ class RedisStore:
             socket_connect_timeout=self._timeout,
             retry=Retry(NoBackoff(), 0),
             decode_responses=True,
+            protocol=2,  # in RESP3 what is published comes as pushes, past the reader
         )
 
     async def __aenter__(self) -> Self:
@@ -126,35 +131,19 @@ class RedisStore:
                 return list(await pipe.execute())
 
     @asynccontextmanager
-    async def subscribe(self, channel: str) -> AsyncIterator[AsyncIterator[str]]:
-        """What is published to a channel, over a connection of its own.
+    async def subscription(self) -> AsyncIterator[Subscription]:
+        """Channels to listen to, over a connection of their own.
 
         Raises:
             DependencyUnavailable: the connection broke; what follows is missed.
         """
         with self.breaker.guard("subscribe"):
-            async with Redis(connection_pool=self._listening).pubsub() as listener:
-                await listener.subscribe(channel)
-                await self._next(listener)  # Redis says that it was done
-                yield self._texts(listener)
-
-    async def _texts(self, listener: PubSub) -> AsyncIterator[str]:
-        while True:
-            message = await self._next(listener)
-            if message["type"] == "message":
-                yield message["data"]
-
-    async def _next(self, listener: PubSub) -> dict[str, Any]:
-        """What Redis says next. A silent channel is asked for a sign of life, since a host
-        that lost its power, or a network between us, ends no connection.
-        """
-        message: dict[str, Any] | None = await listener.get_message(timeout=self._timeout)
-        if message is None:
-            await listener.ping()
-            message = await listener.get_message(timeout=self._timeout)
-        if message is None:
-            raise TimeoutError
-        return message
+            connection = await self._listening.get_connection()  # type: ignore[no-untyped-call]
+            try:
+                yield Subscription(connection)
+            finally:
+                await connection.disconnect(nowait=True)
+                await self._listening.release(connection)
 
     async def ping(self) -> None:
         """Ask for a sign of life, past the breaker: this is how a return is noticed.
@@ -170,3 +159,40 @@ class RedisStore:
     def in_use(self) -> int:
         """Connections of the pool that are busy."""
         return len(self.pool._in_use_connections)  # noqa: SLF001 - redis-py 8.1 shows no count
+
+
+class Subscription:
+    """A growing and shrinking set of channels on one connection, so that what is published
+    to all of them arrives in its order.
+
+    Not redis-py's PubSub: that one connects again by itself, and nobody learns that
+    something was missed meanwhile.
+    """
+
+    def __init__(self, connection: AbstractConnection) -> None:
+        self._connection = connection
+
+    async def add(self, channels: Sequence[str]) -> None:
+        """Ask for channels; each is heard from the moment that it is confirmed."""
+        for start in range(0, len(channels), CHANNELS_AT_ONCE):
+            await self._send("SUBSCRIBE", *channels[start : start + CHANNELS_AT_ONCE])
+
+    async def drop(self, *channels: str) -> None:
+        """Ask for channels no more."""
+        await self._send("UNSUBSCRIBE", *channels)
+
+    async def ping(self) -> None:
+        """Ask for a sign of life, which comes as a `pong`."""
+        await self._send("PING")
+
+    async def _send(self, *command: str) -> None:
+        if not self._connection.is_connected:  # it would connect again, by itself
+            raise RedisConnectionError("The subscription is broken.")
+        await self._connection.send_command(*command, check_health=False)
+
+    async def __aiter__(self) -> AsyncIterator[tuple[str, str, str]]:
+        """(kind, channel, text): `message`s, `subscribe`s as confirmations, and `pong`s."""
+        while True:
+            answer: Any = await self._connection.read_response(timeout=math.inf)
+            kind, channel, *text = answer
+            yield kind, channel, text[0] if kind == "message" else ""

@@ -33,7 +33,7 @@ PREFIX = "{duels}:"
 DEADLINES, ACTIVE = PREFIX + "deadlines", PREFIX + "active"
 OUTBOX = PREFIX + "outbox"
 IDEMPOTENCY_SECONDS = 7 * 86_400
-STRAY_MS = 3_600_000  # an offer's key outlives its hour only if every node was away
+STRAY_MS = 3_600_000  # an offer that no node was there to end is gone then
 LEASE_MS = 3_000  # a node that dies with a due duel delays it by this
 BATCH = 100  # duels that one node takes at once
 ATTEMPTS = 12  # two fighters, their connections and a clock do not race more often
@@ -102,7 +102,7 @@ class Duels:
             known,
             orjson.dumps(answer),
         ]
-        args += [IDEMPOTENCY_SECONDS, self._settings.incoming, STRAY_MS]
+        args += [IDEMPOTENCY_SECONDS, self._settings.incoming, duel.rules.challenge_ms + STRAY_MS]
         outcome, *more = await self._redis.run(CREATE, keys, args)
         match outcome:
             case "seen":

@@ -8,9 +8,9 @@ socket's normal end runs, so nothing needs a refresh per player.
 | --- | --- | --- | --- |
 | `{live}:nodes` | zset node -> last beat, ms | while the node lives | its beat; `bury` |
 | `{live}:gone` | set of nodes known to be dead | until buried | `declare_gone`; `bury` |
-| `{live}:node:<node>` | hash sid -> seat (JSON) | while the sockets live | `leave` |
+| `{live}:node:<node>` | hash connection -> seat (JSON) | while the sockets live | `leave` |
 | `{live}:account:<id>`, `{live}:address:<address>` | count of seats | until 0 | `leave` |
-| `{live}:player:<id>` | hash name, status, sockets, seq, seen, s:<sid> | here and 30 days | TTL |
+| `{live}:player:<id>` | hash name, status, sockets, seq, seen, s:<connection> | 30 days on | TTL |
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
+
+import orjson
 
 from config.settings import Limits
 from game.errors import TooManyConnections
@@ -39,9 +41,12 @@ ATTENDANCE, SHOW = Script("live_attendance"), Script("live_show")
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One signed-in socket."""
+    """One signed-in socket, by its connection's id, which no other ever has again; `pid` is
+    the private id of its session, which may go on over another connection.
+    """
 
-    sid: str
+    connection: str
+    pid: str
     player_id: str
     name: str
     account_id: str
@@ -60,7 +65,7 @@ class Joined:
 class Left:
     """A socket that is gone; `sockets` is what the player still has, `at` when it went."""
 
-    sid: str
+    connection: str
     player_id: str
     account_id: str
     name: str
@@ -122,17 +127,25 @@ class Live:
             TooManyConnections: the account or the address has its share.
         """
         keys = [NODES, _node(self.node), _account(seat), _address(seat), _player(seat.player_id)]
-        args = [self.node, seat.sid, seat.player_id, seat.name, seat.account_id, seat.address]
+        args = [
+            self.node,
+            seat.connection,
+            seat.player_id,
+            seat.name,
+            seat.account_id,
+            seat.address,
+        ]
+        args += [seat.pid]
         answer = await self._redis.run(JOIN, keys, [*args, *self._caps])
         if answer[0] != "ok":
             raise TooManyConnections(f"Too many connections from one {answer[0]}.")
         return Joined(answer[1], answer[2])
 
-    async def leave(self, sid: str, *, node: str | None = None, at: int = 0) -> Left | None:
-        """Give a seat back; None if somebody else did so already."""
-        keys = [_node(node or self.node)]
-        answer = await self._redis.run(LEAVE, keys, [sid, at, PREFIX, KEEP_SECONDS])
-        return Left(sid, *answer) if answer else None
+    async def leave(self, connection: str, *, at: int = 0) -> Left | None:
+        """Give a seat back, on whatever node; None if somebody else did so already."""
+        keys = [_node(node_of(connection))]
+        answer = await self._redis.run(LEAVE, keys, [connection, at, PREFIX, KEEP_SECONDS])
+        return Left(connection, *answer) if answer else None
 
     async def beat(self) -> tuple[int, int]:
         """Renew the node's lease: (Redis' time in ms, seats that Redis knows of)."""
@@ -155,10 +168,10 @@ class Live:
         """Forget a dead node once its seats are given back."""
         return bool(await self._redis.run(BURY, [NODES, GONE, _node(node)], [node, beat]))
 
-    async def sids(self, node: str | None = None) -> list[str]:
-        """The sockets that have a seat on a node, this one by default."""
-        found: list[str] = await self._redis.call("HKEYS", _node(node or self.node))
-        return found
+    async def seats(self, node: str | None = None) -> dict[str, str]:
+        """The sockets that have a seat on a node, this one by default: connection -> pid."""
+        found = await self._redis.call("HGETALL", _node(node or self.node))
+        return {connection: orjson.loads(seat)[-1] for connection, seat in found.items()}
 
     async def set_status(self, player_id: str, status: str) -> None:
         """Show a connected player as online, away or busy."""
@@ -179,6 +192,11 @@ class Live:
     async def attendance(self, player_id: str) -> Attendance:
         """Whether a player is really there."""
         return Attendance(*await self._redis.run(ATTENDANCE, [_player(player_id), NODES], []))
+
+
+def node_of(connection: str) -> str:
+    """The node that a connection's id was made on."""
+    return connection.partition(".")[0]
 
 
 def _presence(record: Sequence[Any], in_duel: object) -> Presence:

@@ -1,7 +1,7 @@
 -- A socket is gone. Only the caller that finds its seat takes it away, so the counts go
 -- down once, whoever notices: the node itself, or those that clean up after its death.
 -- KEYS: node
--- ARGV: sid, when it went (0: now), key prefix, seconds a record is kept after that
+-- ARGV: connection, when it went (0: now), key prefix, seconds a record is kept after that
 -- Returns nil, or {player, account, name, sockets left, sequence, when}.
 local seat = redis.call('HGET', KEYS[1], ARGV[1])
 if not seat then

@@ -261,6 +261,13 @@ class Talker:
         assert task
         await task
 
+    async def cut_off(self) -> None:
+        """The server died: what was not acknowledged by now will not be."""
+        task, self._task = self._task, None
+        assert task
+        task.cancel()
+        await asyncio.wait([task])
+
     async def _talk(self) -> None:
         while self._task:
             await self.say()

@@ -89,7 +89,7 @@ async def test_what_redis_does_not_answer_is_refused_and_afterwards_all_goes_on(
 
     await probe.green(one, other)
     heard = {player.id: len(player.seen("chat:message")) for player in players}
-    assert all([player.socket.connected for player in players])
+    assert all(player.socket.connected for player in players)
     await until(lambda: _fluent(talkers), bool)
     for talker in talkers:
         await talker.stop()

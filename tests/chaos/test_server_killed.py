@@ -32,9 +32,7 @@ class Fight:
 
     async def look(self) -> None:
         """Note what each of the two sees, and how long the round still lasts."""
-        self.views = [
-            (await one.do("duel:get", duel_id=self.id))["duel"] for one in self.fighters
-        ]
+        self.views = [(await one.do("duel:get", duel_id=self.id))["duel"] for one in self.fighters]
         if self.views[0]["deadline"] is not None:
             self.left_ms = self.views[0]["deadline"] - time.time() * 1000
 

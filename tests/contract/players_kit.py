@@ -17,7 +17,16 @@ class Recorder:
     def __init__(self) -> None:
         self.events: list[tuple[str, Any, str, str | None]] = []
 
-    async def emit(self, event: str, data: object, room: str, *, skip: str | None = None) -> None:
+    async def emit(
+        self,
+        event: str,
+        data: object,
+        room: str,
+        *,
+        skip: str | None = None,
+        volatile: bool = False,
+    ) -> None:
+        assert volatile == (event == "chat:typing")
         self.events.append((event, data, room, skip))
 
     def last(self, number: int = 1) -> list[tuple[str, Any, str]]:
@@ -32,11 +41,15 @@ class Socket:
     rooms: set[str] = field(default_factory=set)
     ended: bool = False
 
-    def join(self, room: str) -> None:
+    @property
+    def connection(self) -> str:
+        return f"n1.{self.sid}"
+
+    async def join(self, room: str) -> None:
         if not self.ended:
             self.rooms.add(room)
 
-    def leave(self, room: str) -> None:
+    async def leave(self, room: str) -> None:
         self.rooms.discard(room)
 
 

@@ -59,10 +59,10 @@ def told(world: World) -> Recorder:
 def sign_in(world: World) -> SignIn:
     async def enter(name: str) -> Player:
         account, character = await world.accounts.create_guest(name)
-        seat = Seat(f"sid-{name}", character.id, name, account.id, "127.0.0.1")
+        seat = Seat(f"n1.sid-{name}", f"pid-{name}", character.id, name, account.id, "127.0.0.1")
         await world.live.join(seat)
         caller = Caller(account.id, "player", "f1", "t1", 0, character.id, name)
-        return Player(world, caller, Socket(seat.sid))
+        return Player(world, caller, Socket(f"sid-{name}"))
 
     return enter
 
@@ -129,7 +129,7 @@ async def test_who_leaves_a_room_is_not_in_it(ann: Player, bob: Player) -> None:
 async def test_a_socket_that_ended_is_in_no_room(world: World, ann: Player, bob: Player) -> None:
     await ann("chat:join", room="global")
     for hook in CATALOGUE.leaving:
-        await hook(world, ann.socket.sid)
+        await hook(world, ann.socket.connection)
     members = (await bob("chat:join", room="global"))["members"]
     assert [member["id"] for member in members] == [bob.id]
 
@@ -165,7 +165,7 @@ async def test_a_duels_room_is_for_fighters_and_spectators(
             await eve(event, room=room)
     with pytest.raises(Forbidden):
         await eve("chat:report", message_id=said["id"], reason="rude")
-    eve.socket.join(rooms.spectators(duel_id))
+    await eve.socket.join(rooms.spectators(duel_id))
     assert (await eve("chat:join", room=room))["member_count"] == 3
     assert (await eve("chat:history", room=room))["messages"] == [said]
 

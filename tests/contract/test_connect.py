@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from pymongo.errors import DuplicateKeyError, OperationFailure
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from config.settings import Mongo, Redis
@@ -223,63 +224,84 @@ async def test_a_frozen_redis_is_waited_for_by_few(own: RedisStore, valkey: Embe
 # What is published
 
 
+async def heard(line: AsyncIterator[tuple[str, str, str]], *channels: str) -> None:
+    """Wait until Redis has confirmed these channels."""
+    waiting = set(channels)
+    async with asyncio.timeout(PATIENCE):
+        while waiting:
+            kind, channel, _ = await anext(line)
+            assert kind == "subscribe"
+            waiting.discard(channel)
+
+
 async def test_a_subscriber_hears_everything_from_the_moment_it_is_told_so(
     redis: RedisStore,
 ) -> None:
     for n in range(20):
-        async with redis.subscribe("news") as messages:
+        async with redis.subscription() as asked:
+            line = aiter(asked)
+            await asked.add(["news"])
+            await heard(line, "news")
             await redis.call("PUBLISH", "news", n)
             async with asyncio.timeout(PATIENCE):
-                assert await anext(messages) == str(n)
+                assert await anext(line) == ("message", "news", str(n))
 
 
-async def test_a_subscriber_hears_nothing_of_other_channels(redis: RedisStore) -> None:
-    async with redis.subscribe("news") as messages:
-        await redis.call("PUBLISH", "old", "no")
-        await redis.call("PUBLISH", "news", "yes")
+async def test_what_is_published_to_several_channels_is_heard_in_its_order(
+    redis: RedisStore,
+) -> None:
+    async with redis.subscription() as asked:
+        line = aiter(asked)
+        await asked.add([f"c{n}" for n in range(1_200)])
+        await heard(line, *(f"c{n}" for n in range(1_200)))
+        for n in range(50):
+            await redis.call("PUBLISH", f"c{n * 7}", n)
         async with asyncio.timeout(PATIENCE):
-            assert await anext(messages) == "yes"
+            assert [(await anext(line))[2] for _ in range(50)] == [str(n) for n in range(50)]
 
 
-async def test_a_silent_channel_is_no_outage(quick: RedisStore) -> None:
-    async with quick.subscribe("news") as messages:
-        waiting = asyncio.ensure_future(anext(messages))
+async def test_a_dropped_channel_is_heard_no_more(redis: RedisStore) -> None:
+    async with redis.subscription() as asked:
+        line = aiter(asked)
+        await asked.add(["old", "news"])
+        await heard(line, "old", "news")
+        await asked.drop("old")
+        async with asyncio.timeout(PATIENCE):
+            assert (await anext(line))[:2] == ("unsubscribe", "old")
+            await redis.call("PUBLISH", "old", "no")
+            await redis.call("PUBLISH", "news", "yes")
+            assert await anext(line) == ("message", "news", "yes")
+
+
+async def test_a_silent_line_is_no_outage_and_answers_a_ping(quick: RedisStore) -> None:
+    async with quick.subscription() as asked:
+        line = aiter(asked)
+        await asked.add(["news"])
+        await heard(line, "news")
+        waiting = asyncio.ensure_future(anext(line))
         await asyncio.sleep(4 * TIMEOUT)
         assert not waiting.done()
-        await quick.call("PUBLISH", "news", "late")
+        await asked.ping()
         async with asyncio.timeout(PATIENCE):
-            assert await waiting == "late"
+            assert (await waiting)[0] == "pong"
 
 
-async def test_a_subscriber_learns_that_redis_died(own: RedisStore, valkey: EmbeddedValkey) -> None:
+async def test_a_subscriber_learns_that_redis_died_and_does_not_connect_again_by_itself(
+    own: RedisStore, valkey: EmbeddedValkey
+) -> None:
 
     async def listen() -> None:
-        async with asyncio.timeout(PATIENCE), own.subscribe("news") as messages:
+        async with asyncio.timeout(PATIENCE), own.subscription() as asked:
+            line = aiter(asked)
+            await asked.add(["news"])
+            await heard(line, "news")
             kill(valkey)
-            await anext(messages)
+            with pytest.raises(RedisConnectionError):
+                await anext(line)
+            await eventually(own.ping)
+            await asked.add(["more"])
 
     await refused(listen())
-
-
-async def test_a_subscriber_learns_that_redis_stands_still(
-    own: RedisStore, valkey: EmbeddedValkey
-) -> None:
-    """A host that lost its power sends no farewell either."""
-
-    async def listen() -> None:
-        async with asyncio.timeout(PATIENCE), own.subscribe("news") as messages:
-            with frozen(valkey):
-                await anext(messages)
-
-    await refused(listen())
-
-
-async def test_nobody_is_subscribed_to_a_redis_that_does_not_answer(
-    own: RedisStore, valkey: EmbeddedValkey
-) -> None:
-    with frozen(valkey), pytest.raises(DependencyUnavailable):
-        async with asyncio.timeout(PATIENCE), own.subscribe("news"):
-            pytest.fail("subscribed")
 
 
 # MongoDB

@@ -13,7 +13,7 @@ from config.settings import Limits, Redis
 from game.errors import TooManyConnections
 from state.connect import RedisStore
 from state.duels import duel_of
-from state.live import GONE, KEEP_SECONDS, NODES, Clock, Left, Live, Presence, Seat
+from state.live import GONE, KEEP_SECONDS, NODES, Clock, Joined, Left, Live, Presence, Seat
 from tests.fixtures import Stores
 
 LIMITS = Limits(connections_per_account=5, connections_per_address=20)
@@ -33,8 +33,15 @@ async def other(stores: Stores, live: Live) -> AsyncIterator[Live]:
         yield Live(store, LIMITS, "n2", LEASE)
 
 
-def seat(sid: str, player: str = "ann", *, account: str = "", address: str = "::1") -> Seat:
-    return Seat(sid, player, player.title(), account or f"account of {player}", address)
+def seat(
+    node: Live, name: str, player: str = "ann", *, account: str = "", address: str = "::1"
+) -> Seat:
+    connection, account_id = f"{node.node}.{name}", account or f"account of {player}"
+    return Seat(connection, f"pid of {name}", player, player.title(), account_id, address)
+
+
+async def join(node: Live, name: str, player: str = "ann", *, address: str = "::1") -> Joined:
+    return await node.join(seat(node, name, player, address=address))
 
 
 async def keys(redis: RedisStore, pattern: str = "*") -> set[str]:
@@ -68,13 +75,13 @@ async def age(redis: RedisStore, node: str, seconds: float) -> int:
 async def test_a_join_counts_the_socket_everywhere_and_its_leave_takes_all_of_it_back(
     live: Live, redis: RedisStore
 ) -> None:
-    joined = await live.join(seat("s1"))
+    joined = await live.join(seat(live, "s1"))
     assert joined.sockets == 1
     assert await counts(redis) == {"{live}:account:account of ann": 1, "{live}:address:::1": 1}
-    left = await live.leave("s1")
+    left = await live.leave("n1.s1")
     assert left is not None
     assert (left.player_id, left.account_id, left.name) == ("ann", "account of ann", "Ann")
-    assert (left.sid, left.sockets, left.seq) == ("s1", 0, joined.seq + 1)
+    assert (left.connection, left.sockets, left.seq) == ("n1.s1", 0, joined.seq + 1)
     await live.bury("n1", int(await redis.call("ZSCORE", NODES, "n1")))
     assert await keys(redis) == {"{live}:player:ann"}
 
@@ -82,28 +89,28 @@ async def test_a_join_counts_the_socket_everywhere_and_its_leave_takes_all_of_it
 async def test_a_second_join_of_the_same_socket_changes_nothing(
     live: Live, redis: RedisStore
 ) -> None:
-    first = await live.join(seat("s1"))
-    assert await live.join(seat("s1")) == first
+    first = await live.join(seat(live, "s1"))
+    assert await live.join(seat(live, "s1")) == first
     assert set((await counts(redis)).values()) == {1}
 
 
 async def test_parallel_joins_of_one_socket_count_once(
     live: Live, other: Live, redis: RedisStore
 ) -> None:
-    await asyncio.gather(*(live.join(seat("s1")) for _ in range(25)))
+    await asyncio.gather(*(live.join(seat(live, "s1")) for _ in range(25)))
     assert set((await counts(redis)).values()) == {1}
-    await asyncio.gather(*(other.join(seat("s2")) for _ in range(25)))
+    await asyncio.gather(*(other.join(seat(other, "s2")) for _ in range(25)))
     assert set((await counts(redis)).values()) == {2}
 
 
 async def test_of_fifty_parallel_joins_an_account_gets_its_share_exactly(
     live: Live, other: Live, redis: RedisStore
 ) -> None:
-    joins = [(live, other)[n % 2].join(seat(f"s{n}", address=f"10.0.0.{n}")) for n in range(50)]
+    joins = [join((live, other)[n % 2], f"s{n}", address=f"10.0.0.{n}") for n in range(50)]
     told = await refused(*joins)
     assert told == ["Too many connections from one account."] * 45
     assert (await counts(redis))["{live}:account:account of ann"] == 5
-    assert len(await live.sids()) + len(await other.sids()) == 5
+    assert len(await live.seats()) + len(await other.seats()) == 5
     # What was refused left nothing behind: no address of theirs is counted.
     assert len(await keys(redis, "{live}:address:*")) == 5
 
@@ -111,7 +118,7 @@ async def test_of_fifty_parallel_joins_an_account_gets_its_share_exactly(
 async def test_of_fifty_parallel_joins_an_address_gets_its_share_exactly(
     live: Live, other: Live, redis: RedisStore
 ) -> None:
-    joins = [(live, other)[n % 2].join(seat(f"s{n}", f"p{n}")) for n in range(50)]
+    joins = [join((live, other)[n % 2], f"s{n}", f"p{n}") for n in range(50)]
     told = await refused(*joins)
     assert told == ["Too many connections from one address."] * 30
     assert (await counts(redis))["{live}:address:::1"] == 20
@@ -121,19 +128,19 @@ async def test_of_fifty_parallel_joins_an_address_gets_its_share_exactly(
 
 async def test_a_place_that_was_given_back_can_be_taken_again(live: Live) -> None:
     for n in range(5):
-        await live.join(seat(f"s{n}"))
+        await live.join(seat(live, f"s{n}"))
     with pytest.raises(TooManyConnections):
-        await live.join(seat("s5"))
-    await live.leave("s0")
-    assert (await live.join(seat("s5"))).sockets == 5
+        await live.join(seat(live, "s5"))
+    await live.leave("n1.s0")
+    assert (await live.join(seat(live, "s5"))).sockets == 5
 
 
 async def test_of_many_who_give_a_seat_back_one_does(
     live: Live, other: Live, redis: RedisStore
 ) -> None:
-    await live.join(seat("s1"))
-    await live.join(seat("s2"))
-    leaves = [(live, other)[n % 2].leave("s1", node="n1") for n in range(50)]
+    await live.join(seat(live, "s1"))
+    await live.join(seat(live, "s2"))
+    leaves = [(live, other)[n % 2].leave("n1.s1") for n in range(50)]
     gone = [left for left in await asyncio.gather(*leaves) if left]
     assert len(gone) == 1
     assert gone[0].sockets == 1
@@ -147,10 +154,9 @@ async def test_whatever_the_order_of_comings_and_goings_the_end_is_empty(
 
     async def visit(n: int) -> None:
         node = dice.choice((live, other))
-        sid, player = f"s{n}", f"p{n % 7}"
-        one = seat(sid, player, account=f"a{n}", address=f"10.0.0.{n % 9}")
+        one = seat(node, f"s{n}", f"p{n % 7}", account=f"a{n}", address=f"10.0.0.{n % 9}")
         await node.join(one)
-        await asyncio.gather(*(node.leave(sid) for _ in range(dice.randint(1, 3))))
+        await asyncio.gather(*(node.leave(one.connection) for _ in range(dice.randint(1, 3))))
 
     await asyncio.gather(*(visit(n) for n in range(150)))
     assert await keys(redis) == {NODES, *(f"{{live}}:player:p{n}" for n in range(7))}
@@ -163,11 +169,11 @@ async def test_whatever_the_order_of_comings_and_goings_the_end_is_empty(
 async def test_the_sequence_grows_when_a_player_comes_or_goes_and_not_with_each_socket(
     live: Live, other: Live
 ) -> None:
-    assert (await live.join(seat("s1"))).seq == 1
-    assert (await other.join(seat("s2"))).seq == 1
-    assert _seq(await live.leave("s1")) == 1
-    assert _seq(await other.leave("s2")) == 2
-    assert (await live.join(seat("s3"))).seq == 3
+    assert (await live.join(seat(live, "s1"))).seq == 1
+    assert (await other.join(seat(other, "s2"))).seq == 1
+    assert _seq(await live.leave("n1.s1")) == 1
+    assert _seq(await other.leave("n2.s2")) == 2
+    assert (await live.join(seat(live, "s3"))).seq == 3
 
 
 def _seq(left: Left | None) -> int:
@@ -175,8 +181,8 @@ def _seq(left: Left | None) -> int:
 
 
 async def test_a_departure_that_is_told_late_keeps_its_time(live: Live) -> None:
-    await live.join(seat("s1"))
-    left = await live.leave("s1", at=1_234)
+    await live.join(seat(live, "s1"))
+    left = await live.leave("n1.s1", at=1_234)
     assert left is not None
     assert left.at == 1_234
     assert (await live.presence(["ann"]))["ann"].last_seen == 1_234
@@ -185,12 +191,12 @@ async def test_a_departure_that_is_told_late_keeps_its_time(live: Live) -> None:
 async def test_a_players_record_is_kept_while_he_is_here_and_a_month_after(
     live: Live, redis: RedisStore
 ) -> None:
-    await live.join(seat("s1"))
-    await live.join(seat("s2"))
-    await live.leave("s1")
+    await live.join(seat(live, "s1"))
+    await live.join(seat(live, "s2"))
+    await live.leave("n1.s1")
     # However long he stays: without the record he would be taken for offline.
     assert await redis.call("TTL", "{live}:player:ann") == -1
-    await live.leave("s2")
+    await live.leave("n1.s2")
     assert 0 < KEEP_SECONDS - await redis.call("TTL", "{live}:player:ann") + 1 < 60
 
 
@@ -199,7 +205,7 @@ async def test_a_players_record_is_kept_while_he_is_here_and_a_month_after(
 
 async def test_a_player_is_shown_as_he_shows_himself(live: Live, redis: RedisStore) -> None:
     assert (await live.presence(["ann"]))["ann"] == Presence("", "offline", None, in_duel=False)
-    await live.join(seat("s1"))
+    await live.join(seat(live, "s1"))
     now = await _now(redis)
     shown = (await live.presence(["ann"]))["ann"]
     assert (shown.name, shown.status, shown.in_duel) == ("Ann", "online", False)
@@ -213,14 +219,14 @@ async def test_a_player_is_shown_as_he_shows_himself(live: Live, redis: RedisSto
 
 
 async def test_who_comes_back_is_online_whatever_he_was_before(live: Live) -> None:
-    await live.join(seat("s1"))
+    await live.join(seat(live, "s1"))
     await live.set_status("ann", "busy")
-    await live.join(seat("s2"))
+    await live.join(seat(live, "s2"))
     assert (await live.presence(["ann"]))["ann"].status == "busy"
-    await live.leave("s1")
-    await live.leave("s2")
+    await live.leave("n1.s1")
+    await live.leave("n1.s2")
     assert (await live.presence(["ann"]))["ann"].status == "offline"
-    await live.join(seat("s3"))
+    await live.join(seat(live, "s3"))
     assert (await live.presence(["ann"]))["ann"].status == "online"
 
 
@@ -233,7 +239,7 @@ async def test_a_hundred_players_are_asked_for_in_one_round_trip(
     live: Live, redis: RedisStore
 ) -> None:
     for n in range(10):
-        await live.join(seat(f"s{n}", f"p{n}"))
+        await live.join(seat(live, f"s{n}", f"p{n}"))
     players = [f"p{n}" for n in range(100)]
     await live.presence(players)  # the connection is made
     before = await _statistics(redis)
@@ -258,8 +264,8 @@ async def test_attendance_tells_the_latest_beat_of_the_nodes_that_a_player_is_on
 ) -> None:
     nobody = await live.attendance("ann")
     assert (nobody.sockets, nobody.seq, nobody.alive_at, nobody.seen) == (0, 0, 0, 0)
-    await live.join(seat("s1"))
-    await other.join(seat("s2"))
+    await live.join(seat(live, "s1"))
+    await other.join(seat(other, "s2"))
     first, _ = await live.beat()
     second, _ = await other.beat()
     there = await live.attendance("ann")
@@ -268,8 +274,8 @@ async def test_attendance_tells_the_latest_beat_of_the_nodes_that_a_player_is_on
     assert abs(there.seen - first) < 5_000
     await age(redis, "n2", 60)
     assert (await live.attendance("ann")).alive_at == first
-    await live.leave("s1")
-    await other.leave("s2")
+    await live.leave("n1.s1")
+    await other.leave("n2.s2")
     there = await live.attendance("ann")
     assert (there.sockets, there.seq, there.alive_at) == (0, 2, 0)
 
@@ -281,9 +287,9 @@ async def test_a_beat_tells_redis_time_and_its_seats(live: Live, redis: RedisSto
     now, seats = await live.beat()
     assert abs(now - await _now(redis)) < 5_000
     assert seats == 0
-    await live.join(seat("s1"))
+    await live.join(seat(live, "s1"))
     assert (await live.beat())[1] == 1
-    assert await live.sids() == ["s1"]
+    assert await live.seats() == {"n1.s1": "pid of s1"}
 
 
 async def test_a_node_with_a_seat_is_known_even_if_it_was_buried_before(
@@ -292,7 +298,7 @@ async def test_a_node_with_a_seat_is_known_even_if_it_was_buried_before(
     """It stood still, others buried it, and it dies before its next beat."""
     beat, _ = await live.beat()
     await other.bury("n1", beat)
-    await live.join(seat("s1"))
+    await live.join(seat(live, "s1"))
     await other.declare_gone()
     assert [node for node, _ in await other.dead(by_lease=False)] == ["n1"]
 
@@ -336,10 +342,10 @@ async def test_a_node_is_buried_once_its_seats_are_given_back(
     live: Live, other: Live, redis: RedisStore
 ) -> None:
     beat, _ = await live.beat()
-    await live.join(seat("s1"))
+    await live.join(seat(live, "s1"))
     await other.declare_gone(["n1"])
     assert not await other.bury("n1", beat)
-    await other.leave("s1", node="n1")
+    await other.leave("n1.s1")
     assert await other.bury("n1", beat)
     assert await keys(redis) == {"{live}:player:ann"}
 
@@ -349,28 +355,30 @@ async def test_a_node_that_came_back_is_not_buried(live: Live, other: Live) -> N
     while (await live.beat())[0] == beat:
         pass
     assert not await other.bury("n1", beat)
-    assert await other.sids("n1") == []
+    assert await other.seats("n1") == {}
 
 
 async def test_two_sweepers_clean_up_after_a_dead_node_exactly_once(
     live: Live, other: Live, stores: Stores, redis: RedisStore
 ) -> None:
     for n in range(12):
-        await live.join(seat(f"s{n}", f"p{n % 6}", account=f"a{n}"))
+        await live.join(seat(live, f"s{n}", f"p{n % 6}", account=f"a{n}"))
     await live.beat()
     died = await age(redis, "n1", LEASE + 1)
 
     async def sweep(sweeper: Live) -> list[Left]:
         ((node, beat),) = await sweeper.dead(by_lease=True)
-        sids = await sweeper.sids(node)
-        gone = await asyncio.gather(*(sweeper.leave(sid, node=node, at=beat) for sid in sids))
+        seats = await sweeper.seats(node)
+        gone = await asyncio.gather(*(sweeper.leave(one, at=beat) for one in seats))
         await sweeper.bury(node, beat)
         return [left for left in gone if left]
 
     async with RedisStore(stores.redis_url, Redis()) as store:
         third = Live(store, LIMITS, "n3", LEASE)
         first, second = await asyncio.gather(sweep(other), sweep(third))
-    assert sorted(left.sid for left in first + second) == sorted(f"s{n}" for n in range(12))
+    assert sorted(left.connection for left in first + second) == sorted(
+        f"n1.s{n}" for n in range(12)
+    )
     assert {left.at for left in first + second} == {died}
     assert sum(left.sockets == 0 for left in first + second) == 6
     assert await keys(redis) == {f"{{live}}:player:p{n}" for n in range(6)}

@@ -1,0 +1,317 @@
+"""Who comes and who goes: sign-in, taking a session up again, departure, farewell."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, TypeAlias
+
+import orjson
+
+from config.logging import get_logger
+from config.settings import Settings
+from game import rooms
+from game.disconnects import Disconnect, farewell
+from game.errors import DependencyUnavailable, Draining, HandlerTimeout, ServerFull
+from handlers.base import Caller, Catalogue, Context, World
+from server.auth import Authenticator
+from server.boundary import Boundary, Outcome, new_request_id
+from server.broadcast import Clients, RoomPublisher, event_packet
+from server.http_address import Addresses
+from server.metrics import Metrics
+from server.session import Places, Session
+from server.transport import GameSocket, Message
+from state.live import Seat
+from state.recovery import Event, Taken, new_pid
+
+Step: TypeAlias = "partial[Any]"
+
+PID_CHARS = 64  # ours have 32; an offset has some 25
+
+log = get_logger(__name__)
+
+
+class Reception:
+    """The sessions of this node."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        world: World,
+        catalogue: Catalogue,
+        boundary: Boundary,
+        clients: Clients,
+        places: Places,
+        publisher: RoomPublisher,
+        authenticator: Authenticator,
+        addresses: Addresses,
+        metrics: Metrics,
+    ) -> None:
+        self.draining = False
+        self.sessions: dict[str, Session] = {}  # by sid
+        self._settings = settings
+        self._world = world
+        self._catalogue = catalogue
+        self._boundary = boundary
+        self._clients = clients
+        self._places = places
+        self._publisher = publisher
+        self._authenticator = authenticator
+        self._addresses = addresses
+        self._metrics = metrics
+
+    def context(self, session: Session, request_id: str) -> Context:
+        """What a handler is given for a request of this session."""
+        return Context(self._world, request_id, session.address, session.caller, session)
+
+    # Coming
+
+    async def sign_in(self, socket: GameSocket, auth: Any, request_id: str) -> list[Message]:
+        """Let a socket in, to its former session if it can be taken up again; returns what
+        it is sent first, in this order.
+
+        Raises:
+            GameError, ValidationError: refused; `take_back` undoes what was begun.
+        """
+        if self.draining:
+            raise Draining
+        if len(self.sessions) >= self._settings.limits.connections_per_node:
+            raise ServerFull
+        caller = await self._authenticator.connect(auth)
+        taken = await self._claim(auth, caller, socket.sid)
+        if taken:
+            welcome = await self._take_up(socket, caller, taken, auth["pid"], request_id)
+            if welcome:
+                self._metrics.recoveries.labels("recovered").inc()
+                return welcome
+            await self.take_back(socket, for_good=True)
+        elif "pid" in auth:
+            self._metrics.recoveries.labels("refused").inc()
+        return await self._begin(socket, caller, request_id)
+
+    async def _begin(self, socket: GameSocket, caller: Caller, request_id: str) -> list[Message]:
+        """A new session."""
+        session = self._session(socket, caller, self._new_sid(socket), new_pid())
+        own = [rooms.player(caller.player_id)]
+        if caller.role == "admin":
+            own.append(rooms.admins())
+        await self._sit_down(session)
+        await self._places.recovery.open(
+            session.pid, session.sid, session.connection, caller.player_id, own
+        )
+        await session.enter(*own)
+        ready = await self._ready(session, request_id, recovered=False)
+        return [_connected(session), ready]
+
+    async def _claim(self, auth: Any, caller: Caller, connection: str) -> Taken | None:
+        pid, offset = auth.get("pid"), auth.get("offset")
+        if not isinstance(pid, str) or len(pid) > PID_CHARS:
+            return None
+        if offset is not None and (not isinstance(offset, str) or len(offset) > PID_CHARS):
+            return None
+        return await self._places.recovery.claim(pid, offset, caller.player_id, connection)
+
+    async def _take_up(
+        self, socket: GameSocket, caller: Caller, taken: Taken, pid: str, request_id: str
+    ) -> list[Message] | None:
+        """The former session, with what it missed; None if something of that is lost."""
+        await self._clear(taken)
+        session = self._session(socket, caller, taken.sid, pid)
+        await self._sit_down(session)
+        await session.enter(*taken.rooms)
+        session.see(taken.watched)
+        missed = await self._places.recovery.since(taken.rooms, taken.left)
+        if not missed.complete:
+            return None
+        socket.after = missed.last  # what is heard live goes on from here
+        await self._rejoin_chat(session, taken)
+        mine = [event for event in missed.events if event.skip != session.sid]
+        ready = await self._ready(session, request_id, recovered=True)
+        return [_connected(session), *map(_message, mine), ready]
+
+    async def _clear(self, taken: Taken) -> None:
+        """Whoever still has the session's former socket, here or elsewhere, drops it."""
+        self.evict(taken.connection)
+        await self._world.live.leave(taken.connection)
+        await self._publisher.evict(taken.connection)
+
+    async def _rejoin_chat(self, session: Session, taken: Taken) -> None:
+        prefix = rooms.chat("")
+        joined = [room.removeprefix(prefix) for room in taken.rooms if room.startswith(prefix)]
+        join, player_id = self._world.chat.join, session.caller.player_id
+        await asyncio.gather(*(join(session.connection, player_id, room) for room in joined))
+
+    def _new_sid(self, socket: GameSocket) -> str:
+        sid: str = socket.server.generate_id()
+        return sid
+
+    def _session(self, socket: GameSocket, caller: Caller, sid: str, pid: str) -> Session:
+        address = self._addresses.of(socket.request)
+        session = Session(sid, pid, socket, caller, address, self._settings, self._places)
+        socket.seat = self.sessions[sid] = session
+        self._clients.seat(sid, socket.sid)
+        self._metrics.connections.set(len(self.sessions))
+        return session
+
+    async def _sit_down(self, session: Session) -> None:
+        caller = session.caller
+        seat = Seat(
+            connection=session.connection,
+            pid=session.pid,
+            player_id=caller.player_id,
+            name=caller.name,
+            account_id=caller.account_id,
+            address=session.address,
+        )
+        await self._world.live.join(seat)
+        session.seating = False
+        session.enter_own()
+
+    async def _ready(self, session: Session, request_id: str, *, recovered: bool) -> Message:
+        """What a client needs to show the truth, recovered or not."""
+        context = self.context(session, request_id)
+        resume: dict[str, Any] = {"rooms": _chat_rooms(session), "duel": None, "muted_until": None}
+        for hook in self._catalogue.connected:
+            resume |= await hook(context) or {}
+        caller = session.caller
+        ready = {
+            "player": {"id": caller.player_id, "name": caller.name, "role": caller.role},
+            "session_id": session.sid,
+            "recovered": recovered,
+            "server_time": self._world.now(),
+            "resume": resume,
+        }
+        return event_packet("session:ready", ready)
+
+    async def take_back(self, socket: GameSocket, *, for_good: bool) -> None:
+        """Undo a sign-in that was begun."""
+        if socket.seat:
+            await self.leave(socket.seat, for_good=for_good)
+
+    # Going
+
+    async def leave(self, session: Session, *, for_good: bool) -> None:
+        """Take a session out of everything; what follows from that is for the hooks.
+
+        `for_good`: it cannot be taken up again.
+        """
+        if not self._vanish(session):
+            return
+        if for_good:
+            with contextlib.suppress(DependencyUnavailable):
+                await self._places.recovery.forget(session.pid)
+        await self.departed(session.connection, session.pid)
+
+    def _vanish(self, session: Session) -> bool:
+        if session.ended:
+            return False
+        session.vanish()
+        session.socket.seat = None
+        self.sessions.pop(session.sid, None)
+        self._clients.unseat(session.sid)
+        self._metrics.connections.set(len(self.sessions))
+        return True
+
+    def evict(self, connection: str) -> None:
+        """The session of a connection goes on over another: drop the old one, say nothing."""
+        for session in list(self.sessions.values()):
+            if session.connection == connection and self._vanish(session):
+                session.socket.server.spawn(session.socket.close(abort=True))
+
+    async def departed(self, connection: str, pid: str, at: int | None = None) -> None:
+        """Give back a seat of this node, or of a dead one, and tell whom it concerns.
+
+        The seat comes last: as long as it is there, nodes.py finds it and does all this again.
+        """
+        request_id = new_request_id()
+        when = self._world.now() if at is None else at
+        keep: Step = partial(self._places.recovery.left, pid, connection, when)
+        hooks: list[Step] = [
+            partial(one, self._world, connection) for one in self._catalogue.leaving
+        ]
+        for step in (keep, *hooks):
+            outcome = await self._follow(step, request_id)
+            if isinstance(outcome.error, DependencyUnavailable | HandlerTimeout):
+                return
+        give_back: Step = partial(self._world.live.leave, connection, at=when)
+        outcome = await self._follow(give_back, request_id)
+        if outcome.value is None:  # somebody else did, or Redis is away
+            return
+        for hook in self._catalogue.left:
+            await self._follow(partial(hook, self._world, outcome.value), request_id)
+
+    async def _follow(self, step: Step, request_id: str) -> Outcome:
+        name = f"{step.func.__module__.rpartition('.')[2]}.{step.func.__name__}"
+        return await self._boundary.guard("hook", name, request_id, step)
+
+    def end(self, session: Session, code: Disconnect, *, for_good: bool = False) -> None:
+        """Announce the end of a connection, and end it."""
+        if session.ending:
+            return
+        session.ending = True
+        self._metrics.disconnects.labels(code.value).inc()
+        session.socket.post(event_packet("server:disconnect", farewell(code)))
+        if not code.reconnect:
+            session.socket.post(Message("1"))  # a stock client takes it as final
+        final = for_good or not code.reconnect
+        session.socket.server.spawn(self._close(session, for_good=final))
+
+    async def _close(self, session: Session, *, for_good: bool) -> None:
+        await self.leave(session, for_good=for_good)
+        await session.socket.close()
+
+    def end_room(self, room: str, code: Disconnect) -> None:
+        """End this node's connections in a room."""
+        for sid in list(self._places.hub.members(room)):
+            self.end(self.sessions[sid], code)
+
+    def start_over(self, names: Iterable[str]) -> None:
+        """Events of these rooms are lost: their clients come back, and are shown the truth."""
+        for room in names:
+            for sid in list(self._places.hub.members(room)):
+                self.end(self.sessions[sid], Disconnect.DRAINING, for_good=True)
+
+    def hear(self, message: dict[str, Any]) -> None:
+        """Do with this node's sockets what another node, or this one, said to all."""
+        match message:
+            case {"do": "close", "room": room, "code": code}:
+                self.end_room(room, Disconnect(code))
+            case {"do": "empty", "room": room}:
+                for sid in list(self._places.hub.members(room)):
+                    if self._places.hub.drop(sid, room):
+                        self._places.adapter.close(room)
+            case {"do": "presence", "players": players}:
+                self._places.watchers.changed(players)
+            case {"do": "evict", "connection": connection}:
+                self.evict(connection)
+
+    def send(self, sid: str, event: str, data: object) -> None:
+        """Send an event to one socket of this node."""
+        session = self.sessions.get(sid)
+        if session:
+            session.socket.post(event_packet(event, data))
+
+    async def drain(self, seconds: float) -> None:
+        """Send everybody away, spread over a time, so that they do not all come back at once."""
+        self.draining = True
+        sessions = list(self.sessions.values())
+        for session in sessions:
+            self.end(session, Disconnect.DRAINING)
+            await asyncio.sleep(seconds / len(sessions))
+
+
+def _connected(session: Session) -> Message:
+    """Socket.IO's CONNECT; a client that knows this `pid` takes itself for recovered."""
+    return Message("0" + orjson.dumps({"sid": session.sid, "pid": session.pid}).decode())
+
+
+def _message(event: Event) -> Message:
+    return Message(event.packet, event.id)
+
+
+def _chat_rooms(session: Session) -> list[str]:
+    prefix = rooms.chat("")
+    return sorted(room.removeprefix(prefix) for room in session.rooms if room.startswith(prefix))

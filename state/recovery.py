@@ -1,0 +1,210 @@
+"""The log of recent events, and the sessions that can be taken up again.
+
+Every event that a room is told gets an id that grows over all rooms, in the step that also
+keeps and publishes it. A client that has the event with some id has every earlier one of
+its rooms, since a node hears of them in their order; so one id says what it missed.
+
+| key | type | lifetime | owner |
+| --- | --- | --- | --- |
+| `{log}:epoch` | random string | with the store: another one means another log | the log |
+| `{log}:last` | the newest id | with the store | the log |
+| `{log}:room:<room>` | stream: p packet, s the sid left out | `retention` | TTL |
+| `{log}:session:<pid>` | hash sid, connection, player, epoch, start, left, r:<room>, w:<player> | the session, then the window | `left`, `forget`; TTL |
+
+An id is the ms since the epoch by Redis' clock, times 1024, and a count in that ms.
+"""  # noqa: E501 - a table's row is one line
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from config.settings import Limits
+from config.settings import Recovery as RecoverySettings
+from state.connect import Argument, RedisStore, Script
+
+PREFIX = "{log}:"
+LAST, EPOCH = PREFIX + "last", PREFIX + "epoch"
+NOBODY = "-"
+IDS_PER_MS = 1_024
+ROOMS_AT_ONCE = 100  # in one question to the log
+SLACK_SECONDS = 15.0  # clocks, leases and a busy loop
+
+PUBLISH, OPEN, CLAIM = Script("log_publish"), Script("log_open"), Script("log_claim")
+SINCE, NOTE, LEAVE = Script("log_since"), Script("log_note"), Script("log_leave")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of the log: its id, the sid that is left out, the whole packet, its room."""
+
+    id: int
+    skip: str
+    packet: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What a log holds after an id; `complete` says that nothing after it is missing."""
+
+    epoch: str
+    last: int
+    complete: bool
+    events: list[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A session taken up again: where it was, when it was left (ms, None if nobody noticed),
+    and after which id it may have missed something, by room.
+    """
+
+    sid: str
+    connection: str
+    left: int | None
+    rooms: dict[str, int]
+    watched: list[str]
+
+
+def channel(room: str) -> str:
+    """Where a room's events are published."""
+    return f"{PREFIX}{room}"
+
+
+def new_pid() -> str:
+    """A session's private id: who has it and a token of its player may take it up."""
+    return secrets.token_urlsafe(24)
+
+
+class Recovery:
+    """The log and the sessions. All methods raise DependencyUnavailable without Redis."""
+
+    def __init__(self, redis: RedisStore, settings: RecoverySettings, limits: Limits) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._window_ms = int(settings.seconds * 1000)
+        # An event older than a ping and its answer was received, or the ping would not
+        # have been answered: what TCP delivers, it delivers in order.
+        silence = limits.ping_seconds + limits.ping_timeout_seconds + SLACK_SECONDS
+        self._silence_ms = int(silence * 1000)
+        self._retention_ms = self._window_ms + self._silence_ms
+
+    # The log
+
+    async def publish(self, room: str, packet: str, skip: str | None) -> int:
+        """Give an event its id, keep it, send it to whoever listens, in one round trip.
+
+        Args:
+            packet: a Socket.IO event packet without its closing bracket.
+        """
+        keys = [LAST, EPOCH, _stream(room)]
+        kept = self._settings.events_per_room
+        args = (channel(room), packet, skip or NOBODY, _epoch(), kept, self._retention_ms)
+        return int(await self._redis.run(PUBLISH, keys, args))
+
+    async def whisper(self, room: str, packet: str, skip: str | None) -> None:
+        """Send an event that is not kept."""
+        await self._redis.call("PUBLISH", channel(room), f"0 {skip or NOBODY} {packet}")
+
+    async def since(self, rooms: Mapping[str, int], left: int | None = None) -> Since:
+        """What was published to these rooms, to each after the id given, in its order.
+
+        Args:
+            left: when the one who asks was last heard of, in ms; None if that is not known.
+        """
+        proven = max(0, (left or 0) - self._silence_ms) * IDS_PER_MS
+        epochs: set[str] = set()
+        last, complete = 0, True
+        events: list[Event] = []
+        names = list(rooms)
+        for start in range(0, len(names), ROOMS_AT_ONCE):
+            some = names[start : start + ROOMS_AT_ONCE]
+            free = self._settings.events_per_session - len(events)
+            args = [proven, free, self._settings.events_per_room, self._retention_ms]
+            keys = [LAST, EPOCH, *map(_stream, some)]
+            answer = await self._redis.run(SINCE, keys, [*args, *(rooms[name] for name in some)])
+            epochs.add(answer[0])
+            last = last or int(answer[1])
+            complete = complete and bool(answer[2])
+            events += [Event(int(i), s, p, some[int(n)]) for i, s, p, n in answer[3]]
+        # What came after the first answer is heard live, in all rooms alike.
+        events = sorted((one for one in events if one.id <= last), key=lambda one: one.id)
+        return Since("".join(epochs), last, complete and len(epochs) < 2, events)
+
+    async def position(self) -> tuple[str, int]:
+        """The log's epoch, which begins now if there is none, and its newest id."""
+        _, (epoch, last) = await self._redis.batch(
+            [("SET", EPOCH, _epoch(), "NX"), ("MGET", EPOCH, LAST)]
+        )
+        return epoch, int(last or 0)
+
+    # The sessions
+
+    async def open(
+        self, pid: str, sid: str, connection: str, player_id: str, rooms: Iterable[str]
+    ) -> None:
+        """A new session, which has missed nothing yet."""
+        keys = [_session(pid), LAST, EPOCH]
+        await self._redis.run(OPEN, keys, [sid, connection, player_id, _epoch(), *rooms])
+
+    async def claim(
+        self, pid: str, offset: str | None, player_id: str, connection: str
+    ) -> Taken | None:
+        """Take a session up again; None if there is none, it is another's, or it is too late."""
+        epoch, _, last = (offset or "-").rpartition("-")
+        if offset is not None and not (epoch and last.isdigit()):
+            return None
+        keys = [_session(pid), LAST, EPOCH]
+        answer = await self._redis.run(
+            CLAIM, keys, [player_id, connection, epoch, last, self._window_ms]
+        )
+        return _taken(*answer) if answer else None
+
+    async def note(self, pid: str, *, add: Sequence[str] = (), drop: Sequence[str] = ()) -> None:
+        """Remember rooms (`room_field`) and watched players (`watch_field`) of a session."""
+        args: list[Argument] = [len(add), *add, *drop]
+        await self._redis.run(NOTE, [_session(pid), LAST], args)
+
+    async def left(self, pid: str, connection: str, at: int) -> None:
+        """A session's connection is gone; it can be taken up again for the window."""
+        await self._redis.run(LEAVE, [_session(pid)], [connection, at, self._window_ms])
+
+    async def forget(self, pid: str) -> None:
+        """A session is over for good."""
+        await self._redis.call("DEL", _session(pid))
+
+
+def room_field(room: str) -> str:
+    """How a session remembers a room."""
+    return f"r:{room}"
+
+
+def watch_field(player_id: str) -> str:
+    """How a session remembers a player whose presence it watches."""
+    return f"w:{player_id}"
+
+
+def _taken(sid: str, connection: str, start: str, left: str, fields: Sequence[str]) -> Taken:
+    kept = dict(zip(fields[::2], fields[1::2], strict=True))
+    joined = {name[2:]: int(at) for name, at in kept.items() if name.startswith("r:")}
+    return Taken(
+        sid=sid,
+        connection=connection,
+        left=int(left) if left else None,
+        rooms={room: max(int(start), at) for room, at in joined.items()},
+        watched=[name[2:] for name in kept if name.startswith("w:")],
+    )
+
+
+def _epoch() -> str:
+    return secrets.token_hex(4)
+
+
+def _stream(room: str) -> str:
+    return f"{PREFIX}room:{room}"
+
+
+def _session(pid: str) -> str:
+    return f"{PREFIX}session:{pid}"
