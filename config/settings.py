@@ -102,7 +102,6 @@ class Economy(Section):
     """Coins: integers, never lost and never made but by the mint."""
 
     starting_balance: int = _default(1_000, "what a new character has, minted", ge=0)
-    shards: int = _default(16, "of the operator's accounts, so that callers seldom meet", ge=1)
     transfer_fee_permille: int = _default(0, "of a transfer, burnt, on top of it", ge=0, le=1_000)
     transfer_daily: int = _default(1_000_000, "what a player may send in a UTC day", ge=1)
     shop_file: Path | None = _default(None, "the shop's items; none: config/shop.json")
@@ -128,6 +127,19 @@ class Blackjack(Section):
 
     most_bet: int = _default(10_000, "what one game can cost the house is some of these", ge=1)
     idle_seconds: int = _default(7_200, "left alone so long, all bets are given back", ge=1)
+
+
+class Purchases(Section):
+    """Coins for money."""
+
+    provider: Literal["off", "sandbox", "stripe"] | None = _default(
+        None, "none: the sandbox, which moves no money, on embedded stores, else off"
+    )
+    packs_file: Path | None = _default(None, "what is sold; none: config/packs.json")
+    stripe_url: str = _default("https://api.stripe.com", "another one for tests")
+    stripe_key: SecretStr | None = _default(None, "the secret key of the account")
+    stripe_webhook_secret: SecretStr | None = _default(None, "of the endpoint, to check its word")
+    return_url: str = _default("http://127.0.0.1:8080/", "where a player goes after paying")
 
 
 class Audit(Section):
@@ -266,6 +278,7 @@ class Settings(BaseSettings):
     economy: Economy = Economy()
     rob: Rob = Rob()
     blackjack: Blackjack = Blackjack()
+    purchases: Purchases = Purchases()
     audit: Audit = Audit()
     chat: Chat = Chat()
     presence: Presence = Presence()

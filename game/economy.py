@@ -3,7 +3,8 @@
 A movement is a set of entries that sum to zero. Players' and escrow accounts are never
 below zero. The house, the mint and the burn are the operator's own: what they are below
 zero is what they gave away (minus the mint's balance is all the money there is or was).
-They take part in nearly every movement, so each is split into shards.
+They take part in nearly every movement, and nobody waits for them: they have no balance
+that is kept, only the sum of their entries.
 
 Amounts and balances are signed 64-bit, since that is what the store keeps.
 """
@@ -20,8 +21,7 @@ INT64_MAX = 2**63 - 1
 DAY_MS = 86_400_000
 PERMILLE = 1_000
 
-System: TypeAlias = Literal["house", "mint", "burn"]
-SYSTEMS: tuple[System, ...] = ("house", "mint", "burn")
+HOUSE, MINT, BURN = SYSTEMS = ("house", "mint", "burn")
 Reason: TypeAlias = Literal[
     "start",
     "transfer",
@@ -31,6 +31,8 @@ Reason: TypeAlias = Literal[
     "blackjack_bet",
     "blackjack_end",
     "blackjack_refund",
+    "purchase",
+    "refund",
     "stake",
     "stake_paid",
     "stake_returned",
@@ -64,11 +66,6 @@ def escrow(what: str, id: str) -> str:
     return f"escrow:{what}:{id}"
 
 
-def system(name: System, shard: int) -> str:
-    """One shard of an account of the operator's."""
-    return f"{name}:{shard}"
-
-
 def kind(account: str) -> str:
     """`player`, `escrow`, `house`, `mint` or `burn`."""
     return account.partition(":")[0]
@@ -79,9 +76,9 @@ def owner(account: str) -> str | None:
     return account.removeprefix("player:") if kind(account) == "player" else None
 
 
-def may_overdraw(account: str) -> bool:
-    """Whether the account may be below zero."""
-    return kind(account) in SYSTEMS
+def is_system(account: str) -> bool:
+    """Whether the account is the operator's, which may be below zero and keeps no balance."""
+    return account in SYSTEMS
 
 
 def movement(reason: Reason, ref: str, entries: Iterable[tuple[str, int]]) -> Movement:
@@ -100,15 +97,15 @@ def movement(reason: Reason, ref: str, entries: Iterable[tuple[str, int]]) -> Mo
     return Movement(reason, ref, made)
 
 
-def balance_after(account: str, balance: int, amount: int) -> int:
-    """The balance that an entry leaves.
+def balance_after(balance: int, amount: int) -> int:
+    """The balance that an entry leaves in an account of a player's or in escrow.
 
     Raises:
         InsufficientFunds: it would be below zero.
         Conflict: it would not be 64-bit.
     """
     after = checked(balance + amount)
-    if after < 0 and amount < 0 and not may_overdraw(account):
+    if after < 0 and amount < 0:
         raise InsufficientFunds
     return after
 

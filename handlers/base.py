@@ -19,6 +19,7 @@ from game.errors import Forbidden, Unauthenticated
 if TYPE_CHECKING:
     from config.settings import Settings
     from game.disconnects import Disconnect
+    from game.purchases import Order, Word
     from state.accounts import Accounts
     from state.archive import Archive
     from state.chat import Chat
@@ -140,6 +141,40 @@ class Publisher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Checkout:
+    """Where an order is paid; `word` if there is nothing to pay and that is all."""
+
+    url: str | None
+    word: Word | None
+
+
+class Provider(Protocol):
+    """Who takes the money for coins."""
+
+    @property
+    def name(self) -> str:
+        """Its name, for clients."""
+
+    @property
+    def notice(self) -> str:
+        """A sentence for players, if there is something to say; else empty."""
+
+    async def open(self, order: Order) -> Checkout:
+        """Ask for an order's money; asked again for the same order it is the same.
+
+        Raises:
+            DependencyUnavailable: the provider does not answer.
+        """
+
+    def read(self, text: str, signature: str, at: int) -> Word | None:
+        """What a signed webhook says of an order, None for anything else.
+
+        Raises:
+            NotFound, Unauthenticated, MalformedPayload: it is not the provider's word.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """What all handlers share; built once, in server/bootstrap.py."""
 
@@ -157,6 +192,8 @@ class World:
     publisher: Publisher
     reactions: Callable[[World, Sequence[Posting]], Awaitable[None]]
     """handlers/reactions.py, which the handlers must not know."""
+    provider: Provider | None = None
+    """None sells nothing."""
 
     async def react(self, postings: Sequence[Posting]) -> None:
         """Run what follows from postings that were just made."""
@@ -244,6 +281,8 @@ class Route(Generic[P]):
     handler: Callable[[P, Context], Awaitable[Any]]
     status: int
     signed_in: bool
+    signature: str | None = None
+    """The header that signs the body, of a webhook: it gets both as text, not as JSON."""
 
     async def __call__(self, cmd: P, ctx: Context) -> Any:
         """Run the bare handler."""
@@ -251,13 +290,19 @@ class Route(Generic[P]):
 
 
 def route(
-    method: str, path: str, payload: type[P], *, status: int = 200, signed_in: bool = True
+    method: str,
+    path: str,
+    payload: type[P],
+    *,
+    status: int = 200,
+    signed_in: bool = True,
+    signature: str | None = None,
 ) -> Callable[[Callable[[P, Context], Awaitable[Any]]], Route[P]]:
     """Make a handler of a REST call; what it returns is the answer's JSON body.
 
     `payload` is read from the body of POST, PUT and PATCH; `Nothing` reads none.
     """
-    return lambda handler: Route(method, path, payload, handler, status, signed_in)
+    return lambda handler: Route(method, path, payload, handler, status, signed_in, signature)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ async def tell_owners(world: World, posting: Posting) -> None:
         if player_id := economy.owner(change.account):
             news = WalletChanged(
                 id=posting.id,
-                balance=change.balance,
+                balance=posting.balance(change.account),
                 amount=change.amount,
                 reason=posting.reason,
                 ref=posting.ref,

@@ -110,11 +110,11 @@ async def transfer(cmd: Transfer, ctx: Context) -> TransferReply:
 
 
 async def _send(books: Books, ctx: Context, cmd: Transfer, fee: int) -> TransferReply:
-    economy, ledger = ctx.world.settings.economy, ctx.world.economy.ledger
+    economy = ctx.world.settings.economy
     sender, at = rules.player(ctx.player_id), ctx.now()
     await books.count_sent(ctx.player_id, cmd.amount, economy.transfer_daily, at)
     entries = [(sender, -cmd.amount - fee), (rules.player(cmd.to), cmd.amount)]
-    entries.append((ledger.system("burn"), fee))
+    entries.append((rules.BURN, fee))
     posting = await books.post(rules.movement("transfer", cmd.note, entries), at)
     return TransferReply(balance=posting.balance(sender), to=cmd.to, amount=cmd.amount, fee=fee)
 
@@ -127,7 +127,7 @@ def _entry(posting: Posting, player_id: str) -> EntryView:
         id=posting.id,
         at=posting.at,
         amount=own.amount,
-        balance=own.balance,
+        balance=posting.balance(mine),
         reason=posting.reason,
         ref=posting.ref,
         players=[other for other in others if other],

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from config.settings import Settings
 from handlers import reactions
 from handlers.base import Catalogue, World
+from server import payments
 from server.api import Api
 from server.audits import Auditor
 from server.auth import Authenticator
@@ -93,6 +94,7 @@ def build(
         economy=Economy.build(documents, duels, settings, clock),
         publisher=publisher,
         reactions=reactions.react,
+        provider=payments.provider(settings),
     )
     boundary = Boundary(metrics, settings.limits.handler_seconds)
     addresses = Addresses(settings.http)

@@ -165,7 +165,7 @@ class Blackjack:
         staked, paid = table.game.staked, rules.payout(table.game)
         refunded = table.game.status == "refunded"
         entries = [(_escrow(table.id), -staked), (economy.player(table.player_id), paid)]
-        entries.append((self._ledger.system("house"), staked - paid))
+        entries.append((economy.HOUSE, staked - paid))
         reason: economy.Reason = "blackjack_refund" if refunded else "blackjack_end"
         await self._post(books, reason, table.id, entries)
 

@@ -12,6 +12,7 @@ from state.blackjack import Blackjack
 from state.documents import DocumentStore
 from state.duels import Duels
 from state.ledger import Ledger
+from state.orders import Orders, load_packs
 from state.robberies import Robberies
 from state.shop import Shop
 from state.stakes import Stakes
@@ -26,6 +27,7 @@ class Economy:
     robberies: Robberies
     blackjack: Blackjack
     stakes: Stakes
+    orders: Orders
 
     @classmethod
     def build(
@@ -40,4 +42,5 @@ class Economy:
             robberies=Robberies(ledger, settings.rob),
             blackjack=Blackjack(documents, ledger, settings.blackjack),
             stakes=Stakes(documents, ledger, duels),
+            orders=Orders(documents, ledger, load_packs(settings.purchases.packs_file)),
         )

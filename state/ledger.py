@@ -40,11 +40,11 @@ OUTBOX_BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a posting did to one account, and the balance that it left."""
+    """What a posting did to one account, and the balance that it left; the operator's have none."""
 
     account: str
     amount: int
-    balance: int
+    balance: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,12 @@ class Posting:
     changes: tuple[Change, ...]
 
     def balance(self, account: str) -> int:
-        """What the posting left in an account of its own."""
-        return next(change.balance for change in self.changes if change.account == account)
+        """What the posting left in the wallet of one of its players."""
+        return next(
+            change.balance
+            for change in self.changes
+            if change.account == account and change.balance is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +130,10 @@ class Books:
         return bool(await self.tx.call("postings", "find_one", {"once": once}, {"_id": 1}))
 
     async def _apply(self, entry: Entry) -> Change:
+        if rules.is_system(entry.account):
+            return Change(entry.account, entry.amount, None)
         wallet = await self._wallet(entry.account)
-        after = rules.balance_after(entry.account, wallet["balance"], entry.amount)
+        after = rules.balance_after(wallet["balance"], entry.amount)
         which = {"_id": entry.account}
         if after == 0 and rules.kind(entry.account) == "escrow":
             await self.tx.call("wallets", "delete_one", which, hint="_id_")
@@ -149,7 +155,7 @@ class Books:
         if player_id is None or not self._ledger.starting_balance:
             return wallet
         amount = self._ledger.starting_balance
-        entries = [(self._ledger.system("mint"), -amount), (account, amount)]
+        entries = [(rules.MINT, -amount), (account, amount)]
         start = rules.movement("start", player_id, entries)
         await self.post(start, self._ledger.now(), once=f"start:{player_id}")
         return {**wallet, "balance": amount}
@@ -166,14 +172,9 @@ class Ledger:
         self, documents: DocumentStore, settings: Settings, now: Callable[[], int]
     ) -> None:
         self._documents = documents
-        self._shards = settings.economy.shards
         self.starting_balance = settings.economy.starting_balance
         self.now = now
         self._told: list[str] = []
-
-    def system(self, name: rules.System) -> str:
-        """One of the operator's accounts, by chance, so that callers seldom meet."""
-        return rules.system(name, secrets.randbelow(self._shards))
 
     async def step(self, work: Callable[[Books], Awaitable[Any]]) -> Done:
         """Do something with the books as one step; `work` may be called several times."""

@@ -156,8 +156,8 @@ class Shop:
         item: Item,
         number: int,
     ) -> int:
-        mine, house = economy.player(player_id), self._ledger.system("house")
-        entries = [(mine, amount), (house, -amount)]
+        mine = economy.player(player_id)
+        entries = [(mine, amount), (economy.HOUSE, -amount)]
         movement = economy.movement(reason, f"{item.id}*{number}", entries)
         return (await books.post(movement, self._ledger.now())).balance(mine)
 

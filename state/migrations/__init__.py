@@ -19,7 +19,7 @@ from pymongo.errors import DuplicateKeyError
 
 from state.documents import DocumentStore
 from state.ids import new_id
-from state.migrations import m0001_economy
+from state.migrations import m0001_economy, m0002_orders
 
 LEASE_MS = 60_000  # a migration that takes longer must renew it
 POLL_SECONDS = 0.1
@@ -37,7 +37,10 @@ class Migration(NamedTuple):
     run: Callable[[DocumentStore], Awaitable[None]]
 
 
-MIGRATIONS = (Migration(1, "the economy's indexes", m0001_economy.run),)
+MIGRATIONS = (
+    Migration(1, "the economy's indexes", m0001_economy.run),
+    Migration(2, "the index of orders", m0002_orders.run),
+)
 
 
 async def migrate(
