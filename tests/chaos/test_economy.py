@@ -102,7 +102,9 @@ async def test_gamblers_on_two_nodes_keep_every_coin_whatever_is_killed(
         for event in ("wallet:transfer", "shop:buy", "blackjack:start", "duel:accept"):
             assert answers[event]
         for server in servers:
-            assert "Traceback" not in server.log, server.log[-6_000:]
+            failed = [line for line in server.log.splitlines() if "] failed " in line]
+            # What listens to Valkey is recovery's; its line breaks with Valkey.
+            assert [line for line in failed if "name=adapter" not in line] == []
 
 
 def free_port() -> int:
