@@ -125,10 +125,6 @@ class Books:
         self.postings.append(posting)
         return posting
 
-    async def posted(self, once: str) -> bool:
-        """Whether what can happen one time ever did happen."""
-        return bool(await self.tx.call("postings", "find_one", {"once": once}, {"_id": 1}))
-
     async def _apply(self, entry: Entry) -> Change:
         if rules.is_system(entry.account):
             return Change(entry.account, entry.amount, None)

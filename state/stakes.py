@@ -16,7 +16,7 @@ from __future__ import annotations
 from game import economy
 from game.duels import Duel
 from game.errors import Conflict, NotFound
-from state.documents import DocumentStore
+from state.documents import DocumentStore, Transaction
 from state.duels import Duels
 from state.ledger import Books, Done, Ledger
 
@@ -70,9 +70,15 @@ class Stakes:
 
     async def look_later(self, duel_id: str) -> None:
         """The duel goes on."""
-        update = {"$set": {"check_at": self._ledger.now() + NEXT_LOOK_MS}}
-        guard = {"_id": duel_id, "check_at": {"$exists": True}}
-        await self._documents.call("stakes", "update_one", guard, update, hint="_id_")
+
+        # Read, then written by its id: SecantusDB scans for an update that has a guard.
+        async def work(tx: Transaction) -> None:
+            held = await tx.call("stakes", "find_one", {"_id": duel_id})
+            if held and "check_at" in held:
+                update = {"$set": {"check_at": self._ledger.now() + NEXT_LOOK_MS}}
+                await tx.call("stakes", "update_one", {"_id": duel_id}, update, hint="_id_")
+
+        await self._documents.transaction(work)
 
     # Inside
 

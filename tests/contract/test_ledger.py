@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -204,3 +205,25 @@ async def test_what_a_dead_process_locked_can_be_freed(
         await documents.transaction(quick)
         task.cancel()
     assert (await documents.call("things", "find_one", {}))["n"] == 1
+
+
+async def test_what_is_asked_all_the_time_is_answered_by_an_index(
+    ledger: Ledger, documents: DocumentStore
+) -> None:
+    assert ledger.starting_balance
+    asked: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("wallets", {"_id": "player:ann"}),
+        ("requests", {"_id": "ann/k"}),
+        ("postings", {"accounts": "player:ann", "_id": {"$lt": "f"}}),
+        ("postings", {"untold": {"$lt": 5}}),
+        ("inventory", {"player": "ann"}),
+        ("boosts", {"_id": {"$in": ["ann/luck", "ann/shield"]}}),
+        ("blackjack", {"open_for": "ann"}),
+        ("blackjack", {"due_at": {"$lte": 5}}),
+        ("stakes", {"check_at": {"$lte": 5}}),
+        ("orders", {"grant_at": {"$lte": 5}}),
+    )
+    for collection, query in asked:
+        command = {"explain": {"find": collection, "filter": query}}
+        plan = await documents._database.command(command)
+        assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"]), (collection, query)
