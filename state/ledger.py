@@ -29,7 +29,7 @@ from pymongo import UpdateOne
 from config.settings import Settings
 from game import economy as rules
 from game.economy import Entry, Movement, Sent
-from game.errors import IdempotencyMismatch
+from game.errors import GameError, IdempotencyMismatch
 from state.documents import Document, DocumentStore, Transaction
 
 KEEP = timedelta(days=7)  # an idempotency key and its answer
@@ -117,7 +117,8 @@ class Books:
         Args:
             once: names what can happen one time ever; the caller has looked that it did not.
         """
-        changes = tuple([await self._apply(entry) for entry in movement.entries])
+        wallets = await self._wallets(movement)
+        changes = tuple([await self._apply(entry, wallets) for entry in movement.entries])
         posting = Posting(
             _posting_id(at, len(self.postings)), movement.reason, movement.ref, at, changes
         )
@@ -125,10 +126,15 @@ class Books:
         self.postings.append(posting)
         return posting
 
-    async def _apply(self, entry: Entry) -> Change:
+    async def _wallets(self, movement: Movement) -> dict[str, Document]:
+        accounts = [one.account for one in movement.entries if not rules.is_system(one.account)]
+        query = {"_id": {"$in": accounts}}
+        return {one["_id"]: one async for one in self.tx.each("wallets", query)}
+
+    async def _apply(self, entry: Entry, wallets: dict[str, Document]) -> Change:
         if rules.is_system(entry.account):
             return Change(entry.account, entry.amount, None)
-        wallet = await self._wallet(entry.account)
+        wallet = wallets.get(entry.account) or await self._open(entry.account)
         after = rules.balance_after(wallet["balance"], entry.amount)
         which = {"_id": entry.account}
         if after == 0 and rules.kind(entry.account) == "escrow":
@@ -193,18 +199,28 @@ class Ledger:
         """
         request_id, known = f"{owner}/{key}", sha256(orjson.dumps(body)).hexdigest()
 
+        first = True
+
         async def attempt(tx: Transaction) -> Done:
-            seen = await tx.call("requests", "find_one", {"_id": request_id})
+            nonlocal first
+            fresh, first = first, False
+            # Nearly every key is new, so the first try does not look: a key that is known
+            # cannot be written again, and then the next try does.
+            seen = None if fresh else await tx.call("requests", "find_one", {"_id": request_id})
             if seen:
-                if seen["body"] != known:
-                    raise IdempotencyMismatch
-                return Done(orjson.loads(seen["answer"]), (), fresh=False)
+                return _answered(seen, known)
             books = Books(tx, self)
             answer = await work(books)
             await tx.call("requests", "insert_one", self._request(request_id, known, answer))
             return Done(answer, tuple(books.postings))
 
-        return await self._documents.transaction(attempt)
+        try:
+            return await self._documents.transaction(attempt)
+        except GameError:  # perhaps only because it was done before
+            seen = await self._documents.call("requests", "find_one", {"_id": request_id})
+            if seen:
+                return _answered(seen, known)
+            raise
 
     def _request(self, request_id: str, known: str, answer: Any) -> Document:
         expires_at = datetime.fromtimestamp(self.now() / 1000, UTC) + KEEP
@@ -250,6 +266,12 @@ class Ledger:
             done = {"$unset": {"untold": 1}}
             writes = [UpdateOne({"_id": one}, done, hint="_id_") for one in told]
             await self._documents.call("postings", "bulk_write", writes, ordered=False)
+
+
+def _answered(seen: Document, known: str) -> Done:
+    if seen["body"] != known:
+        raise IdempotencyMismatch
+    return Done(orjson.loads(seen["answer"]), (), fresh=False)
 
 
 def _posting_id(at: int, number: int) -> str:

@@ -85,8 +85,11 @@ class Shop:
         async def work(books: Books) -> Any:
             at = self._ledger.now()
             owned = await self._read(books.tx, player_id, item_id, at)
-            sold = await self._count_sold(books.tx, item, number)
+            sold = await self._sold(books.tx, item)
+            # Before anything is written: who comes too late must hold nobody up.
             price = rules.sell(item, number, sold=sold, bought=owned.bought, at=at)
+            if item.stock is not None:
+                await _save(books.tx, "stock", {"_id": item.id, "sold": sold + number})
             lots = rules.add(owned.lots, item, number, at)
             after = Owned(item_id, lots, owned.bought + number)
             await self._write(books.tx, player_id, after)
@@ -131,14 +134,12 @@ class Shop:
 
     # Inside
 
-    async def _count_sold(self, tx: Transaction, item: Item, number: int) -> int:
-        """How many were sold before; only what has a stock is counted, since all meet there."""
+    async def _sold(self, tx: Transaction, item: Item) -> int:
+        """How many were sold; only what has a stock is counted, since all meet there."""
         if item.stock is None:
             return 0
         found = await tx.call("stock", "find_one", {"_id": item.id})
-        sold = int(found["sold"]) if found else 0
-        await _save(tx, "stock", {"_id": item.id, "sold": sold + number})
-        return sold
+        return int(found["sold"]) if found else 0
 
     async def _take(self, tx: Transaction, player_id: str, item_id: str, number: int) -> int:
         at = self._ledger.now()
