@@ -18,7 +18,7 @@ from config.settings import SettingsError
 from game.errors import DependencyUnavailable
 from server.audits import LOOK_SECONDS
 from server.bootstrap import Parts
-from server.forward import Forwarder
+from server.forward import ENGINE_PATH, Forwarder
 from server.health import LAG_EVERY, PROBE_SECONDS
 from server.nodes import recheck_sessions
 from state.migrations import NewerDatabaseError, migrate
@@ -148,7 +148,7 @@ def _application(parts: Parts, forwarder: Forwarder) -> web.Application:
     app = web.Application(client_max_size=parts.settings.limits.body_bytes)
     parts.api.mount(app, parts.catalogue)
     app.middlewares.append(forwarder.middleware())
-    parts.sockets.attach(app)
+    app.router.add_route("*", ENGINE_PATH, parts.sockets.eio.handle_request)
     return app
 
 

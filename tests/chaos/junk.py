@@ -274,4 +274,16 @@ REQUESTS = [
     "GET /api/v1/me HTTP/1.1\r\n" + _HEAD + "Authorization: Bearer \xe9.\xe9.\xe9\r\n\r\n",
     "POST /api/v1/auth/guest HTTP/1.1\r\n" + _HEAD + "Content-Length: 3\r\n\r\n[[[",
     "POST /api/v1/auth/guest HTTP/1.1\r\n" + _HEAD + "Content-Length: 4\r\n\r\n\xff\xfe{{}}",
+    "POST /api/v1/auth/guest HTTP/1.1\r\n" + _HEAD + "Content-Encoding: gzip\r\n"
+    "Content-Length: 4\r\n\r\nabcd",
+]
+
+# Requests that are not sent to their end.
+CUT = [
+    _POST + "Content-Length: 100\r\n\r\n4",
+    _POST + "Transfer-Encoding: chunked\r\n\r\n5\r\n4",
+    _POST[:-20],
+    _GET + "polling&sid={sid} HTTP/1.1\r\n" + _HEAD + "\r\n",
+    "POST /api/v1/auth/guest HTTP/1.1\r\n" + _HEAD + "Content-Length: 100\r\n\r\n{{",
+    "POST /api/v1/auth/guest HTTP/1.1\r\n" + _HEAD + "Transfer-Encoding: chunked\r\n\r\n5\r\n{{",
 ]
