@@ -36,6 +36,7 @@ AWAY = (ConnectionFailure, ExecutionTimeout, WTimeoutError)
 Document = dict[str, Any]
 
 TRANSACTION_SECONDS = 6.0  # of trying again, below a handler's time-out
+EACH = 1_000  # documents in a batch; the default is 16 MB, ten times that in Python
 COMMITS = 3  # a commit may be sent again: it is the same transaction
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # between tries; a transaction takes some 2 ms
 TRANSIENT, UNKNOWN = "TransientTransactionError", "UnknownTransactionCommitResult"
@@ -98,7 +99,8 @@ class DocumentStore:
             DependencyUnavailable: MongoDB did not answer.
         """
         with self.breaker.guard(f"{collection}.find"):
-            async for document in self._database[collection].find(query).sort(list(sort)):
+            found = self._database[collection].find(query, batch_size=EACH)
+            async for document in found.sort(list(sort)):
                 yield document
 
     async def transaction(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
@@ -220,7 +222,8 @@ class Transaction:
     async def each(self, collection: str, query: Mapping[str, Any]) -> AsyncIterator[Document]:
         """All documents in any order, a batch at a time."""
         with self._breaker.guard(f"{collection}.find"):
-            async for document in self._database[collection].find(query, session=self._session):
+            found = self._database[collection].find(query, session=self._session, batch_size=EACH)
+            async for document in found:
                 yield document
 
 
