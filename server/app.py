@@ -148,8 +148,14 @@ def _application(parts: Parts, forwarder: Forwarder) -> web.Application:
     app = web.Application(client_max_size=parts.settings.limits.body_bytes)
     parts.api.mount(app, parts.catalogue)
     app.middlewares.append(forwarder.middleware())
+    app.on_response_prepare.append(_name_no_versions)
     app.router.add_route("*", ENGINE_PATH, parts.sockets.eio.handle_request)
     return app
+
+
+async def _name_no_versions(_: web.Request, response: web.StreamResponse) -> None:
+    """aiohttp says which Python and which aiohttp this is; that is nobody's business."""
+    response.headers["Server"] = "Showdown"
 
 
 async def _listen(runner: web.AppRunner, listen: Listen) -> int:
