@@ -11,6 +11,7 @@ from config.settings import Settings
 from handlers.base import Catalogue, World
 from server.api import Api
 from server.auth import Authenticator
+from server.backlog import Backlog
 from server.boundary import Boundary
 from server.broadcast import Adapter, Clients, Hub, RoomPublisher
 from server.health import Health
@@ -48,6 +49,7 @@ class Parts:
     metrics: Metrics
     health: Health
     adapter: Adapter
+    backlog: Backlog
     watchers: Watchers
     reception: Reception
     sockets: SocketServer
@@ -71,10 +73,12 @@ def build(
     documents = DocumentStore(mongo_url, settings.mongo, metrics.observe_store)
     clock = Clock()
     recovery = Recovery(redis, settings.recovery, settings.limits)
-    publisher = RoomPublisher(redis, recovery, metrics)
+    backlog = Backlog(recovery, metrics)
+    publisher = RoomPublisher(redis, recovery, backlog, metrics)
+    backlog.on_lost = publisher.lost
     clients = Clients()
     hub = Hub()
-    adapter = Adapter(redis, recovery, hub, metrics)
+    adapter = Adapter(redis, recovery, hub, metrics, clock)
     world = World(
         settings=settings,
         now=clock,
@@ -130,6 +134,7 @@ def build(
         metrics=metrics,
         health=health,
         adapter=adapter,
+        backlog=backlog,
         watchers=watchers,
         reception=reception,
         sockets=sockets,

@@ -19,6 +19,7 @@ from socketio.async_manager import AsyncManager
 from config.logging import get_logger
 from game.disconnects import Disconnect
 from game.errors import DependencyUnavailable
+from server.backlog import Backlog
 from server.metrics import Metrics
 from server.transport import GameSocket, Message
 from state.connect import RedisStore, Subscription
@@ -27,6 +28,7 @@ from state.recovery import PREFIX, Recovery, channel
 NAMESPACE = "/"
 NODES = "nodes"  # the room of all nodes: what each does with its own sockets
 SILENCE_SECONDS = 2.0  # then Redis is asked whether it is there; twice, and the line is dead
+LATE_MS = 10_000  # what is heard was sent at most so long ago: the network's and the loop's
 CONFIRM_SECONDS = 5.0  # for Redis to say that it heard of a channel
 
 log = get_logger(__name__)
@@ -87,7 +89,14 @@ class Adapter:
     missed for good; server/bootstrap.py sets both.
     """
 
-    def __init__(self, redis: RedisStore, recovery: Recovery, hub: Hub, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        redis: RedisStore,
+        recovery: Recovery,
+        hub: Hub,
+        metrics: Metrics,
+        now: Callable[[], int],
+    ) -> None:
         self.ready = False
         self.on_nodes: Callable[[dict[str, Any]], None]
         self.on_gap: Callable[[Iterable[str]], None]
@@ -96,10 +105,12 @@ class Adapter:
         self._recovery = recovery
         self._hub = hub
         self._metrics = metrics
+        self._now = now  # ms, Redis' time
         self._confirmed: dict[str, asyncio.Future[None]] = {}  # by channel
         self._wanted: list[tuple[bool, str]] = []  # to subscribe or not, in its order
         self._wake = asyncio.Event()
         self._heard = self._pinged = 0
+        self._heard_at = 0  # ms
         self._epoch = ""
         self._last = 0  # the newest id that was handed on
 
@@ -180,6 +191,8 @@ class Adapter:
         held: list[tuple[str, str]] = []  # heard before it is known what was missed
         async for kind, name, text in line:
             self._heard += 1
+            if self.ready:
+                self._heard_at = self._now()
             if kind == "subscribe":
                 self._confirm(name)
                 first.discard(name)
@@ -203,11 +216,12 @@ class Adapter:
         """Hand on what was published while nobody here listened, or say that it is lost."""
         epoch, last = await self._recovery.position()
         rooms = self._hub.rooms
-        if self._epoch and (epoch != self._epoch or last < self._last):
+        if self._epoch and epoch != self._epoch:
             log.error("log_lost", rooms=len(rooms))
             self.on_gap(rooms)
         elif self._last:
-            missed = await self._recovery.since(dict.fromkeys(rooms, self._last))
+            proven = self._heard_at - LATE_MS
+            missed = await self._recovery.since(dict.fromkeys(rooms, self._last), proven)
             for event in missed.events:
                 self._hand_on(event.room, event.id, event.skip, event.packet)
             self._metrics.caught_up.inc(len(missed.events))
@@ -215,6 +229,7 @@ class Adapter:
                 self.on_gap(rooms)
             last = max(last, missed.last)
         self._epoch, self._last = epoch, last
+        self._heard_at = self._now()
 
     def _take(self, name: str, text: str) -> None:
         room = name.removeprefix(PREFIX)
@@ -227,6 +242,7 @@ class Adapter:
             if event_id <= self._last:
                 return
             self._last = event_id
+            self._recovery.heard(event_id)
         self._hand_on(room, event_id, skip, packet)
 
     def _hand_on(self, room: str, event_id: int, skip: str, packet: str) -> None:
@@ -244,9 +260,12 @@ class Adapter:
 class RoomPublisher:
     """What handlers publish through (handlers.base.Publisher)."""
 
-    def __init__(self, redis: RedisStore, recovery: Recovery, metrics: Metrics) -> None:
+    def __init__(
+        self, redis: RedisStore, recovery: Recovery, backlog: Backlog, metrics: Metrics
+    ) -> None:
         self._redis = redis
         self._recovery = recovery
+        self._backlog = backlog
         self._metrics = metrics
 
     async def emit(
@@ -263,7 +282,7 @@ class RoomPublisher:
         if volatile:
             await self._tell(self._recovery.whisper(room, packet, skip), event)
         else:
-            await self._tell(self._recovery.publish(room, packet[:-1], skip), event)
+            await self._backlog.publish(room, packet[:-1], skip)
 
     async def close(self, room: str, code: Disconnect) -> None:
         """Announce and end every connection in a room, on every node."""
@@ -280,6 +299,14 @@ class RoomPublisher:
     async def evict(self, connection: str) -> None:
         """A session goes on over another connection: whoever has the former drops it."""
         await self._nodes({"do": "evict", "connection": connection})
+
+    async def lost(self) -> None:
+        """Events are lost for good: every client starts over.
+
+        Raises:
+            DependencyUnavailable: nobody could be told.
+        """
+        await self._redis.call("PUBLISH", channel(NODES), orjson.dumps({"do": "start over"}))
 
     async def _nodes(self, message: dict[str, Any]) -> None:
         text = orjson.dumps(message)
