@@ -23,8 +23,9 @@ Fits = Callable[[dict[str, Any]], object]
 class Proxy:
     """A TCP proxy: connections go to `target`; they can be cut, slowed and refused."""
 
-    def __init__(self, target: Server) -> None:
-        self.target = target
+    def __init__(self, target: Server | str) -> None:
+        self.target = target  # or a URL, perhaps of a Unix socket
+        self.deaf = False  # what is answered gets lost
         self.delay = 0.0  # seconds, of each piece of data, both ways
         self.accepting = True  # else nobody gets through
         self.url = ""
@@ -63,10 +64,9 @@ class Proxy:
         self._writers.add(writer)
         there: asyncio.StreamWriter | None = None
         try:
-            url = urlsplit(self.target.url)
-            back, there = await asyncio.open_connection(url.hostname, url.port)
+            back, there = await self._connect()
             self._writers.add(there)
-            await asyncio.gather(self._pump(reader, there), self._pump(back, writer))
+            await asyncio.gather(self._pump(reader, there), self._answer(back, writer))
         except OSError:
             pass
         finally:
@@ -74,8 +74,21 @@ class Proxy:
                 one.transport.abort()
                 self._writers.discard(one)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        url = urlsplit(self.target if isinstance(self.target, str) else self.target.url)
+        if url.scheme == "unix":
+            return await asyncio.open_unix_connection(url.path)
+        return await asyncio.open_connection(url.hostname, url.port)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await self._pump(reader, writer, answers=True)
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False
+    ) -> None:
         while data := await reader.read(65_536):
+            if answers and self.deaf:
+                break
             if self.delay:
                 await asyncio.sleep(self.delay)
             writer.write(data)
@@ -84,7 +97,7 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxied(target: Server) -> AsyncIterator[Proxy]:
+async def proxied(target: Server | str) -> AsyncIterator[Proxy]:
     """A proxy for the length of a block."""
     proxy = Proxy(target)
     await proxy.start()
