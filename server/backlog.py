@@ -14,6 +14,7 @@ from itertools import count
 
 from config.logging import get_logger
 from game.errors import DependencyUnavailable
+from handlers.base import Once
 from server.metrics import Metrics
 from state.recovery import Recovery, new_token
 
@@ -24,14 +25,14 @@ log = get_logger(__name__)
 
 @dataclass(order=True, slots=True)
 class Unsent:
-    """An event that waits; `tried` says that it may have been published."""
+    """An event that waits; it may have been published `since` (ms), None if it was not."""
 
     number: int
     room: str = field(compare=False)
     packet: str = field(compare=False)
     skip: str | None = field(compare=False)
-    token: str = field(compare=False, default_factory=new_token)
-    tried: bool = field(compare=False, default=False)
+    token: str = field(compare=False)
+    since: int | None = field(compare=False)
 
 
 class Backlog:
@@ -55,13 +56,16 @@ class Backlog:
         """How many events wait."""
         return len(self._waiting)
 
-    async def publish(self, room: str, packet: str, skip: str | None) -> None:
+    async def publish(
+        self, room: str, packet: str, skip: str | None, once: Once | None = None
+    ) -> None:
         """Publish an event, after those that wait. Nothing is raised when Redis is away.
 
         Args:
             packet: without its closing bracket, as the log wants it.
         """
-        event = Unsent(next(self._numbers), room, packet, skip)
+        token, since = once or (new_token(), None)
+        event = Unsent(next(self._numbers), room, packet, skip, token, since)
         if self._waiting or self._delivering:
             self._keep(event)
             return
@@ -88,8 +92,8 @@ class Backlog:
             self._delivering = False
 
     async def _send(self, event: Unsent) -> None:
-        again, event.tried = event.tried, True
-        await self._recovery.publish(event.room, event.packet, event.skip, event.token, again=again)
+        since, event.since = event.since, event.since or 0
+        await self._recovery.publish(event.room, event.packet, event.skip, event.token, since)
 
     async def _send_first(self) -> None:
         event = self._waiting.pop(0)

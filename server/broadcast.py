@@ -19,6 +19,7 @@ from socketio.async_manager import AsyncManager
 from config.logging import get_logger
 from game.disconnects import Disconnect
 from game.errors import DependencyUnavailable
+from handlers.base import Once
 from server.backlog import Backlog
 from server.metrics import Metrics
 from server.transport import GameSocket, Message
@@ -276,13 +277,14 @@ class RoomPublisher:
         *,
         skip: str | None = None,
         volatile: bool = False,
+        once: Once | None = None,
     ) -> None:
         """Send an event to everybody in a room, on every node, except the socket `skip`."""
         packet = "2" + orjson.dumps([event, data]).decode()
         if volatile:
             await self._tell(self._recovery.whisper(room, packet, skip), event)
         else:
-            await self._backlog.publish(room, packet[:-1], skip)
+            await self._backlog.publish(room, packet[:-1], skip, once)
 
     async def close(self, room: str, code: Disconnect) -> None:
         """Announce and end every connection in a room, on every node."""

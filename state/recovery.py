@@ -9,6 +9,7 @@ its rooms, since a node hears of them in their order; so one id says what it mis
 | `{log}:epoch` | random string | with the store: another one means another log | the log |
 | `{log}:last` | the newest id | with the store | the log |
 | `{log}:room:<room>` | stream: p packet, s the sid left out, t token | `retention` | TTL |
+| `{log}:once:<room>:<token>` | mark of an event that is published once | 30 s | TTL |
 | `{log}:session:<pid>` | hash sid, connection, player, epoch, start, since, left, proven, r:<room>, w:<player> | the session, then the window | `left`, `forget`; TTL |
 
 An id is the ms since the epoch by Redis' clock, times 1024, and a count in that ms.
@@ -28,6 +29,7 @@ PREFIX = "{log}:"
 LAST, EPOCH = PREFIX + "last", PREFIX + "epoch"
 NOBODY = "-"
 IDS_PER_MS = 1_024
+ONCE_MS = 30_000  # a client that was not answered has asked again by then
 ROOMS_AT_ONCE = 100  # in one question to the log
 SLACK_SECONDS = 15.0  # clocks, leases and a busy loop
 
@@ -102,19 +104,19 @@ class Recovery:
     # The log
 
     async def publish(
-        self, room: str, packet: str, skip: str | None, token: str, *, again: bool = False
+        self, room: str, packet: str, skip: str | None, token: str, since: int | None = None
     ) -> int:
         """Give an event its id, keep it, send it to whoever listens, in one round trip.
 
         Args:
             packet: a Socket.IO event packet without its closing bracket.
             token: the event's own.
-            again: it was tried before, and may have been published then; now it is not.
+            since: when (ms) it may first have been published; it is then published once.
         """
-        keys = [LAST, EPOCH, _stream(room)]
+        keys = [LAST, EPOCH, _stream(room), f"{PREFIX}once:{room}:{token}"]
         kept, known = self._settings.events_per_room, self._newest
         args: list[Argument] = [channel(room), packet, skip or NOBODY, _epoch(), kept]
-        args += [self._retention_ms, known, token, int(again)]
+        args += [self._retention_ms, known, token, "" if since is None else since, ONCE_MS]
         event_id = int(await self._redis.run(PUBLISH, keys, args))
         self.heard(event_id)
         return event_id

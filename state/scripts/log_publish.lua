@@ -1,13 +1,21 @@
 -- An event gets its place in the order of all events, is kept, and goes out, in one step.
--- KEYS: last, epoch, stream
+-- KEYS: last, epoch, stream, mark of an event that is published once
 -- ARGV: channel, packet without its end, sid that is left out ('-' for none), epoch to begin
 --       if need be, events kept, ms that they are kept, the newest id that the caller knows
---       of, the event's token, '1' if it may have been published before
--- Returns its id.
-if ARGV[9] == '1' then
+--       of, the event's token, since when (ms) it may have been published ('' for not at
+--       all), ms that a mark is kept
+-- Returns its id, 0 if it was published before.
+local now = now_ms()
+if ARGV[9] ~= '' then
+  if not redis.call('SET', KEYS[4], 1, 'NX', 'PX', ARGV[10]) then
+    return '0'
+  end
+end
+-- Older than a mark is kept, or tried first without one.
+if ARGV[9] ~= '' and now - ARGV[9] > tonumber(ARGV[10]) then
   for _, entry in ipairs(redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', ARGV[5])) do
     if entry[2][6] == ARGV[8] then
-      return string.match(entry[1], '%d+')
+      return '0'
     end
   end
 end
@@ -18,7 +26,6 @@ if not epoch or last < known then
   epoch = ARGV[4]
   redis.call('SET', KEYS[2], epoch)
 end
-local now = now_ms()
 -- By the clock, so that no id is ever given twice, even if the store lost its last ones.
 local id = math.max(now * 1024, last + 1, known + 1)
 local text = string.format('%.0f', id)

@@ -138,15 +138,20 @@ async def test_a_subscriber_hears_an_event_with_its_offset_and_who_is_left_out(
 async def test_what_is_tried_again_is_published_once(
     recovery: Recovery, elsewhere: Recovery, redis: RedisStore
 ) -> None:
-    token, late = new_token(), new_token()
+    token, late, marked = new_token(), new_token(), new_token()
     first = await recovery.publish(ROOM, '2["e"', None, token)
     others = await say_many(elsewhere, 10)
-    assert await recovery.publish(ROOM, '2["e"', None, token, again=True) == first
-    new = await recovery.publish(ROOM, '2["e"', None, late, again=True)
-    assert new > others[-1]
-    assert await recovery.publish(ROOM, '2["e"', None, late, again=True) == new
-    since = await recovery.since({ROOM: 0}, await now(redis))
-    assert ids(since.events) == [first, *others, new]
+    for _ in range(2):
+        assert await recovery.publish(ROOM, '2["e"', None, token, 0) == 0
+    new = await recovery.publish(ROOM, '2["e"', None, late, 0)
+    assert await recovery.publish(ROOM, '2["e"', None, late, 0) == 0
+    at = await now(redis)
+    both = [one.publish(ROOM, '2["e"', None, marked, at) for one in (recovery, elsewhere)]
+    newest = sorted(await asyncio.gather(*both))
+    assert newest[0] == 0
+    elsewhere_too = await recovery.publish(OTHER, '2["e"', None, marked, at)
+    since = await recovery.since({ROOM: 0, OTHER: 0}, at)
+    assert ids(since.events) == [first, *others, new, newest[1], elsewhere_too]
 
 
 async def test_rooms_are_read_from_an_id_of_their_own_and_in_one_order(
