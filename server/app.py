@@ -25,6 +25,8 @@ RECHECK_SECONDS = 5.0  # how long a revocation may go unnoticed when its message
 SAMPLE_SECONDS = 1.0
 POLL_SECONDS = 0.1
 LATE_SECONDS = 0.2  # between two looks for events that could not be published
+# Few of our objects are cyclic: the default of 700 looks at all of them all the time.
+GC_THRESHOLD = (50_000, 50, 1_000)
 KEEPALIVE_SECONDS = 75.0
 
 log = get_logger(__name__)
@@ -66,6 +68,7 @@ async def running(parts: Parts, listen: Listen) -> AsyncIterator[int]:
         # What lives from here on is requests': the start's objects need no more looks.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLD)
         yield port
 
 
@@ -125,6 +128,7 @@ async def _recheck(parts: Parts) -> None:
 async def _sample(parts: Parts) -> None:
     """Read the gauges that nobody sets."""
     metrics, sockets = parts.metrics, parts.sockets.eio.sockets
+    metrics.flush()
     metrics.send_buffer.set(sum(socket.waiting_bytes for socket in list(sockets.values())))
     metrics.handshakes.set(len(sockets) - len(parts.reception.sessions))
     metrics.tasks.set(len(asyncio.all_tasks()))

@@ -40,10 +40,12 @@ class Message(packet.Packet):
     """An Engine.IO message whose encodings are made once, however many receive it."""
 
     def __init__(self, text: str, event_id: int = 0) -> None:
-        super().__init__(packet.MESSAGE, text)
-        self.event_id = event_id  # its place in the log; 0 for what is not kept
+        self.packet_type = packet.MESSAGE  # and the rest of the stock constructor's work
+        self.data = text
+        self.binary = False
         self.encode_cache = "4" + text
         self.frame = websocket_frame(self.encode_cache.encode())
+        self.event_id = event_id  # its place in the log; 0 for what is not kept
 
 
 def websocket_frame(payload: bytes, opcode: int = TEXT_FRAME) -> bytes:
@@ -352,7 +354,9 @@ class Engine(engineio.AsyncServer):
         socket.schedule_ping()
         if transport == "websocket":
             try:
-                return await socket.handle_get_request(environ)
+                answer = await socket.handle_get_request(environ)
+                # Without "Connection: Upgrade" it takes the request for a poll.
+                return self._bad_request("No upgrade") if isinstance(answer, list) else answer
             finally:  # also when the WebSocket handshake itself was wrong
                 await socket.close(abort=True)
         socket.connected = True

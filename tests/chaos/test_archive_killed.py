@@ -11,6 +11,7 @@ import pytest
 from config.settings import Mongo
 from state.documents import DocumentStore
 from tests.chaos.chaos_kit import (
+    Talker,
     history,
     nothing_lost,
     on_stores_of,
@@ -18,7 +19,6 @@ from tests.chaos.chaos_kit import (
     started,
     unharmed,
     until,
-    Talker,
 )
 from tests.harness import Server, Table
 

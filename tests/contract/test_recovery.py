@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -120,17 +121,17 @@ async def test_ids_are_unique_and_grow_over_rooms_stores_and_publishers(
 async def test_a_subscriber_hears_an_event_with_its_offset_and_who_is_left_out(
     recovery: Recovery, redis: RedisStore
 ) -> None:
-    async with redis.subscription() as line:
-        await line.add([channel(ROOM)])
-        heard = aiter(line)
-        assert (await anext(heard))[0] == "subscribe"
+    pushes: asyncio.Queue[list[Any]] = asyncio.Queue()
+    async with redis.subscription(pushes.put_nowait) as line:
+        line.add([channel(ROOM)])
+        assert (await pushes.get())[0] == "subscribe"
         number = await say(recovery, "hello", skip="sid")
         await recovery.whisper(ROOM, '2["typing"]', None)
         epoch, last = await recovery.position()
         assert last == number
         packet = f'2["e",{{"t":"hello"}},"{epoch}-{number}"]'
-        assert await anext(heard) == ("message", channel(ROOM), f"{number} sid {packet}")
-        assert await anext(heard) == ("message", channel(ROOM), '0 - 2["typing"]')
+        assert await pushes.get() == ["message", channel(ROOM), f"{number} sid {packet}"]
+        assert await pushes.get() == ["message", channel(ROOM), '0 - 2["typing"]']
     since = await recovery.since({ROOM: 0}, await now(redis))
     assert since.events == [Event(number, "sid", packet, ROOM)]
 
