@@ -312,7 +312,7 @@ async def test_a_session_is_taken_up_with_its_rooms_and_watched_players(
     assert (taken.sid, taken.connection, taken.epoch) == (f"sid-{pid}", connection, epoch)
     assert taken.watched == [BOB]
     assert taken.rooms[ROOM] == number
-    assert taken.rooms[OTHER] > number  # nothing from before it was joined
+    assert taken.rooms[OTHER] >= number  # nothing from before it was joined
     assert await redis.call("TTL", f"{PREFIX}session:{pid}") == -1
 
 
