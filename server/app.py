@@ -16,7 +16,7 @@ from aiohttp import web
 from config.logging import get_logger
 from game.errors import DependencyUnavailable
 from server.bootstrap import Parts
-from server.forward import Forwarder
+from server.forward import ENGINE_PATH, Forwarder
 from server.health import LAG_EVERY, PROBE_SECONDS
 from server.nodes import recheck_sessions
 
@@ -142,8 +142,14 @@ def _application(parts: Parts, forwarder: Forwarder) -> web.Application:
     app = web.Application(client_max_size=parts.settings.limits.body_bytes)
     parts.api.mount(app, parts.catalogue)
     app.middlewares.append(forwarder.middleware())
-    parts.sockets.attach(app)
+    app.on_response_prepare.append(_name_no_versions)
+    app.router.add_route("*", ENGINE_PATH, parts.sockets.eio.handle_request)
     return app
+
+
+async def _name_no_versions(_: web.Request, response: web.StreamResponse) -> None:
+    """aiohttp says which Python and which aiohttp this is; that is nobody's business."""
+    response.headers["Server"] = "Showdown"
 
 
 async def _listen(runner: web.AppRunner, listen: Listen) -> int:

@@ -87,6 +87,9 @@ class Metrics:
             "showdown_disconnects_total", "Connections that the server ended.", ["code"], **made
         )
         self.deliveries = Counter("showdown_deliveries_total", "Events put on a socket.", **made)
+        self.skipped = Counter(
+            "showdown_skipped_total", "Volatile events that slow clients were spared.", **made
+        )
         self.publish_failures = Counter(
             "showdown_publish_failures_total", "Events that could not be published at once.", **made
         )
