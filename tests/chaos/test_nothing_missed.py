@@ -1,7 +1,7 @@
 """Under steady talk nodes and Redis die, stand still and are restarted, and lines are cut:
 what was acknowledged everybody sees, once and in one order. Stock JavaScript clients.
 
-SHOWDOWN_CHAOS_CLIENTS and SHOWDOWN_CHAOS_SECONDS make it larger and longer.
+CHAOS_CLIENTS and CHAOS_SECONDS make it larger and longer.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from tests.stock import Client, Clients, Proxy, proxied, stock_clients
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.js, pytest.mark.timeout(600)]
 
-CLIENTS = int(os.environ.get("SHOWDOWN_CHAOS_CLIENTS", "60"))
-SECONDS = float(os.environ.get("SHOWDOWN_CHAOS_SECONDS", "4"))
+CLIENTS = int(os.environ.get("CHAOS_CLIENTS", "60"))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "4"))
 ROOM = "room:crowd"
 LEASE = 1.0
 TOGETHER = 20
