@@ -115,7 +115,7 @@ class Once(NamedTuple):
 
 class Publisher(Protocol):
     """Reaches sockets on every node. Nothing here raises when Redis is away: what was
-    stored stays stored, the nodes that could not be told are counted and logged.
+    stored is told as soon as Redis answers again, once and in its order.
     """
 
     async def emit(

@@ -25,13 +25,16 @@ log = get_logger(__name__)
 
 @dataclass(order=True, slots=True)
 class Unsent:
-    """An event that waits; it may have been published `since` (ms), None if it was not."""
+    """An event that waits; it may have been published `since` (ms), None if it was not.
+
+    What nodes tell each other has no token: it does no harm twice.
+    """
 
     number: int
     room: str = field(compare=False)
     packet: str = field(compare=False)
     skip: str | None = field(compare=False)
-    token: str = field(compare=False)
+    token: str | None = field(compare=False)
     since: int | None = field(compare=False)
 
 
@@ -65,7 +68,13 @@ class Backlog:
             packet: without its closing bracket, as the log wants it.
         """
         token, since = once or (new_token(), None)
-        event = Unsent(next(self._numbers), room, packet, skip, token, since)
+        await self._send_or_keep(Unsent(next(self._numbers), room, packet, skip, token, since))
+
+    async def tell(self, room: str, text: str) -> None:
+        """Publish something that is not kept in the log, but must not be lost now."""
+        await self._send_or_keep(Unsent(next(self._numbers), room, text, None, None, None))
+
+    async def _send_or_keep(self, event: Unsent) -> None:
         if self._waiting or self._delivering:
             self._keep(event)
             return
@@ -92,6 +101,9 @@ class Backlog:
             self._delivering = False
 
     async def _send(self, event: Unsent) -> None:
+        if event.token is None:
+            await self._recovery.tell(event.room, event.packet)
+            return
         since, event.since = event.since, event.since or 0
         await self._recovery.publish(event.room, event.packet, event.skip, event.token, since)
 
@@ -105,6 +117,8 @@ class Backlog:
 
     def _keep(self, event: Unsent) -> None:
         self._metrics.publish_failures.inc()
+        if not self._waiting:
+            log.warning("publish_late", room=event.room)
         insort(self._waiting, event)
         if len(self._waiting) > self._most:
             log.error("events_lost", count=len(self._waiting))

@@ -74,7 +74,7 @@ def build(
     clock = Clock()
     recovery = Recovery(redis, settings.recovery, settings.limits)
     backlog = Backlog(recovery, metrics)
-    publisher = RoomPublisher(redis, recovery, backlog, metrics)
+    publisher = RoomPublisher(recovery, backlog)
     backlog.on_lost = publisher.lost
     clients = Clients()
     hub = Hub()

@@ -8,7 +8,8 @@ order for everybody is what makes one offset enough to say what a client has mis
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -253,13 +254,9 @@ class Adapter:
 class RoomPublisher:
     """What handlers publish through (handlers.base.Publisher)."""
 
-    def __init__(
-        self, redis: RedisStore, recovery: Recovery, backlog: Backlog, metrics: Metrics
-    ) -> None:
-        self._redis = redis
+    def __init__(self, recovery: Recovery, backlog: Backlog) -> None:
         self._recovery = recovery
         self._backlog = backlog
-        self._metrics = metrics
 
     async def emit(
         self,
@@ -273,10 +270,11 @@ class RoomPublisher:
     ) -> None:
         """Send an event to everybody in a room, on every node, except the socket `skip`."""
         packet = "2" + orjson.dumps([event, data]).decode()
-        if volatile:
-            await self._tell(self._recovery.whisper(room, packet, skip), event)
-        else:
+        if not volatile:
             await self._backlog.publish(room, packet[:-1], skip, once)
+            return
+        with contextlib.suppress(DependencyUnavailable):
+            await self._recovery.whisper(room, packet, skip)
 
     async def close(self, room: str, code: Disconnect) -> None:
         """Announce and end every connection in a room, on every node."""
@@ -300,19 +298,10 @@ class RoomPublisher:
         Raises:
             DependencyUnavailable: nobody could be told.
         """
-        await self._redis.call("PUBLISH", channel(NODES), orjson.dumps({"do": "start over"}))
+        await self._recovery.tell(NODES, orjson.dumps({"do": "start over"}).decode())
 
     async def _nodes(self, message: dict[str, Any]) -> None:
-        text = orjson.dumps(message)
-        await self._tell(self._redis.call("PUBLISH", channel(NODES), text), message["do"])
-
-    async def _tell(self, telling: Awaitable[object], what: str) -> None:
-        """What was stored stays stored if nobody can be told of it."""
-        try:
-            await telling
-        except DependencyUnavailable:
-            self._metrics.publish_failures.inc()
-            log.warning("publish_failed", what=what)
+        await self._backlog.tell(NODES, orjson.dumps(message).decode())
 
 
 class Clients(AsyncManager):

@@ -125,6 +125,10 @@ class Recovery:
         """There is an event with this id."""
         self._newest = max(self._newest, event_id)
 
+    async def tell(self, room: str, text: str) -> None:
+        """Publish what is no event."""
+        await self._redis.call("PUBLISH", channel(room), text)
+
     async def whisper(self, room: str, packet: str, skip: str | None) -> None:
         """Send an event that is not kept."""
         await self._redis.call("PUBLISH", channel(room), f"0 {skip or NOBODY} {packet}")

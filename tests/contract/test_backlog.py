@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from game.errors import DependencyUnavailable
 from server.backlog import Backlog
 from server.metrics import Metrics
 from state.connect import RedisStore
-from state.recovery import Recovery
+from state.recovery import Recovery, channel
 from tests.fixtures import Stores
 from tests.stock import Proxy, proxied
 
@@ -98,6 +99,25 @@ async def test_what_was_published_though_its_answer_was_lost_is_not_told_twice(
         await backlog.deliver()
     await delivered(line, backlog)
     assert await published(sound) == ["a", "b", "c"]
+
+
+async def test_what_nodes_tell_each_other_waits_in_the_same_order(
+    line: Proxy, backlog: Backlog, redis: RedisStore
+) -> None:
+    pushes: asyncio.Queue[list[Any]] = asyncio.Queue()
+    async with redis.subscription(pushes.put_nowait) as ear:
+        ear.add([channel(ROOM), channel("nodes")])
+        for _ in range(2):
+            await pushes.get()
+        cut(line)
+        await publish(backlog, "a")
+        await backlog.tell("nodes", "b")
+        await publish(backlog, "c")
+        await delivered(line, backlog)
+        heard = [(await pushes.get())[2] for _ in range(3)]
+    assert [text for text in heard if text == "b"] == heard[1:2]
+    assert '"a"' in heard[0]
+    assert '"c"' in heard[2]
 
 
 async def test_a_publish_that_is_cut_short_is_finished_later(
