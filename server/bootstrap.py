@@ -17,6 +17,7 @@ from server.health import Health
 from server.http_address import Addresses
 from server.metrics import Metrics
 from server.nodes import Membership
+from server.pages import Pages
 from server.reception import Reception
 from server.session import Places
 from server.sockets import SocketServer
@@ -54,6 +55,7 @@ class Parts:
     membership: Membership
     supervisor: Supervisor
     api: Api
+    pages: Pages
 
 
 def build(
@@ -145,6 +147,7 @@ def build(
             limits=settings.limits,
             details=lambda: _details(node, redis, documents, reception),
         ),
+        pages=Pages(),
     )
 
 
