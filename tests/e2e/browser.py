@@ -75,7 +75,7 @@ class Guest:
 
     def _heard(self, kind: str, text: str) -> None:
         # That a server which is being restarted cannot be reached is no fault of the page.
-        if kind == "error" and "ERR_CONNECTION" not in text and "WebSocket" not in text:
+        if kind == "error" and "net::ERR_" not in text and "WebSocket" not in text:
             self.problems.append(text)
 
     async def enter(self, url: str) -> Self:

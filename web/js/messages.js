@@ -168,13 +168,15 @@ export class MessageList {
       more?.focus();
     };
     const row = el("div", { class: "acts", on: { keydown: (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && close() } });
-    if (acts.may(message)) row.append(button("Edit", () => this.#edit(item, message)), button("Delete", () => acts.remove(message)));
+    const act = (/** @type {string} */ label, /** @type {() => void} */ run) => row.append(button(label, () => (close(), run())));
+    if (acts.may(message)) {
+      act("Edit", () => this.#edit(item, message));
+      act("Delete", () => acts.remove(message));
+    }
     if (!mine) {
-      row.append(
-        button("Whisper", () => acts.whisper(message.from)),
-        button("Challenge", () => acts.challenge(message.from.id)),
-        button("Report", () => acts.report(message)),
-      );
+      act("Whisper", () => acts.whisper(message.from));
+      act("Challenge", () => acts.challenge(message.from.id));
+      act("Report", () => acts.report(message));
     }
     if (!row.children.length) row.append(el("span", { class: "muted-text", text: "Too late to change it." }), button("Close", close));
     return row;
@@ -196,7 +198,6 @@ export class MessageList {
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) event.preventDefault(), save();
     };
     text.addEventListener("keydown", keys);
-    item.querySelector(".acts")?.remove();
     item.querySelector(".text")?.replaceWith(
       el("div", { class: "editor" }, text, el("div", { class: "row" }, button("Save", save, { class: "primary" }), button("Cancel", () => this.change(message)))),
     );

@@ -15,7 +15,7 @@ const SHOWN_MS = 7_000;
 export function toast(text, { kind = "info", stay = false } = {}) {
   const list = byId(kind === "bad" ? "alerts" : "toasts");
   const remove = () => one.remove();
-  const one = el("li", { class: `toast ${kind}` }, el("span", { text }), iconButton("close", "Dismiss", remove));
+  const one = el("div", { class: `toast ${kind}` }, el("span", { text }), iconButton("close", "Dismiss", remove));
   list.append(one);
   while (list.children.length > TOASTS) list.firstElementChild?.remove();
   if (!stay) setTimeout(remove, SHOWN_MS);

@@ -226,8 +226,8 @@ export class Table {
     if (!card) return el("span", { ...data, "aria-hidden": "true" }, back());
     if (!choosing) return el("span", { ...data, role: "img", "aria-label": cardName(card) }, face(card));
     const toggle = () => this.#toggle(position);
-    return el("button", { ...data, type: "button", "aria-pressed": "false", "aria-label": `${position + 1}: ${cardName(card)}`, on: { click: toggle } },
-      face(card), el("kbd", { text: String(position + 1), "aria-hidden": "true" }), el("span", { class: "held", text: "hold", "aria-hidden": "true" }));
+    return el("button", { ...data, type: "button", "aria-pressed": "false", on: { click: toggle } },
+      el("span", { class: "spoken", text: `${position + 1}: ${cardName(card)}` }), face(card), el("kbd", { text: String(position + 1), "aria-hidden": "true" }), el("span", { class: "held", text: "hold", "aria-hidden": "true" }));
   }
 
   /** @param {HTMLElement} place */
