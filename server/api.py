@@ -25,6 +25,7 @@ from server.boundary import Boundary, error_object, new_request_id, valid
 from server.health import Health
 from server.http_address import Addresses
 from server.metrics import Metrics
+from server.transport import BROKEN_OFF
 
 API = "/api/v1"
 METHODS = "GET, POST, PUT, PATCH, DELETE"
@@ -97,6 +98,8 @@ class Api:
             raw = await request.read()
         except web.HTTPRequestEntityTooLarge:
             raise PayloadTooLarge from None
+        except BROKEN_OFF:
+            raise MalformedPayload("The body is not what its header says.") from None
         if not raw:
             return {}
         try:
