@@ -155,7 +155,9 @@ class Room:
         viewport: Any = {"width": size[0], "height": size[1]}
         return await self._browser.new_context(viewport=viewport, locale="en-GB", **options)
 
-    async def guest(self, url: str, name: str, size: tuple[int, int] = WIDE, **options: Any) -> Guest:
+    async def guest(
+        self, url: str, name: str, size: tuple[int, int] = WIDE, **options: Any
+    ) -> Guest:
         """A guest who is in."""
         page = await (await self.context(size, **options)).new_page()
         guest = Guest(page, name)

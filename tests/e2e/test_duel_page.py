@@ -54,17 +54,18 @@ async def test_a_cheating_server_is_found_out(web: Server, room: Room) -> None:
     await expect(ann.page.locator("#headline")).to_have_text("You win the duel")
     verdicts = await ann.page.evaluate(
         """async () => {
-            const { verify } = await import("/static/js/verify.js");
+            const { deck, verify } = await import("/static/js/verify.js");
             const seed = "0123456789abcdef".repeat(4);
             const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(seed));
-            const hex = [...new Uint8Array(bytes)].map((b) => b.toString(16).padStart(2, "0")).join("");
-            const { deck } = await import("/static/js/verify.js");
+            const digits = [...new Uint8Array(bytes)].map((b) => b.toString(16).padStart(2, "0"));
+            const commitment = digits.join("");
             const cards = await deck(seed, 1);
             const players = [{ id: "a" }, { id: "b" }];
             const a = [cards[0], cards[10], cards[2], cards[11], cards[4]];
             const b = [...cards.slice(15, 20)];
-            const duel = { seed, commitment: hex, players, rounds: [{ round: 1, hands: { a, b } }] };
-            const seen = { commitment: hex, early: true, dealt: new Map([[1, cards.slice(0, 5)]]) };
+            const rounds = [{ round: 1, hands: { a, b } }];
+            const duel = { seed, commitment, players, rounds };
+            const seen = { commitment, early: true, dealt: new Map([[1, cards.slice(0, 5)]]) };
             const ok = async (change, witness = seen) =>
               (await verify({ ...duel, ...change }, witness, "a")).ok;
             const swapped = { a: [a[1], a[0], ...a.slice(2)], b };

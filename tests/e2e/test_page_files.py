@@ -64,7 +64,9 @@ async def test_every_file_has_strict_headers_and_can_be_asked_for_again(
         assert headers["Content-Security-Policy"] == policy(host)
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "no-referrer"
-        assert body == (WEB / (path.removeprefix("/static/").strip("/") or "index.html")).read_bytes()
+        assert (
+            body == (WEB / (path.removeprefix("/static/").strip("/") or "index.html")).read_bytes()
+        )
         async with table.http.get(
             web.url + path, headers={"If-None-Match": headers["ETag"]}
         ) as answer:

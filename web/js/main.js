@@ -189,7 +189,7 @@ function wireTable(duels, rooms, chat) {
     showPanel("table");
     const before = chat.room?.name;
     attempt(rooms.enter(rooms.open(room))).then(() => {
-      if (chat.room?.name === before && talk === room) chat.select(room);
+      if (chat.room?.name === before && talk === room && !byId("text").value) chat.select(room);
     });
   });
   byId("watch").addEventListener("submit", (/** @type {Event} */ event) => {
