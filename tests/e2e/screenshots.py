@@ -8,13 +8,14 @@ import tempfile
 
 from playwright.async_api import expect
 
+from game.poker import RANKS
 from tests.e2e.browser import NARROW, Guest, Room, browsing, pictures
 from tests.harness import serving
 
 TALK = (
     (0, "Good luck!"),
     (1, "Thank you, you will need it more than I do."),
-    (0, "Bold words for somebody who threw a pair of kings away last time \U0001f642"),
+    (0, "Bold words for somebody who threw a pair of kings away last time."),
     (1, "I was after the flush. One day it will come."),
     (0, "And until then I take the rounds."),
 )
@@ -50,10 +51,18 @@ async def play(ann: Guest, bob: Guest) -> None:
     await ann.turn()
     await bob.turn()
     await bob.play(3)
-    await ann.page.keyboard.press("2")
-    await ann.page.keyboard.press("4")
+    for position in await worth_holding(ann):
+        await ann.page.keyboard.press(str(position))
     await expect(ann.page.locator("#seat-top .doing")).to_have_text("has drawn")
     await take(ann, "duel")
+
+
+async def worth_holding(guest: Guest) -> list[int]:
+    """The positions of pairs and better; without any, of the highest card."""
+    cards = await guest.page.locator("#seat-bottom .card").all()
+    ranks = [RANKS.index(str(await card.get_attribute("data-card"))[0]) for card in cards]
+    pairs = [place for place, rank in enumerate(ranks, 1) if ranks.count(rank) > 1]
+    return pairs or [ranks.index(max(ranks)) + 1]
 
 
 async def take(guest: Guest, name: str) -> None:

@@ -110,7 +110,7 @@ function middle(rank, suit) {
   if (rank === "A") return [pip(suit, 50, 70, 46)];
   if ("JQK".includes(rank)) return court(rank, suit);
   return PIPS[rank].map(([x, y]) => {
-    const one = pip(suit, x, y, 17);
+    const one = pip(suit, x, y, "9T".includes(rank) ? 15 : 17);
     if (y > HALF) one.setAttribute("transform", `rotate(180 ${x} ${y})`);
     return one;
   });

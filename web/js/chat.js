@@ -138,7 +138,9 @@ export class Chat {
   select(name) {
     const room = this.#rooms.all.get(name) ?? this.#rooms.open("global");
     if (this.#room) this.#room.unread = this.#list.atBottom ? 0 : this.#room.unread;
+    if (this.#room) this.#room.shown = false;
     this.#room = room;
+    room.shown = true;
     room.unread = 0;
     this.#tabs();
     this.#show(room);
@@ -199,6 +201,7 @@ export class Chat {
     selected?.scrollIntoView({ block: "nearest", inline: "nearest" });
     byId("room").setAttribute("aria-labelledby", `tab-${this.#room?.name}`);
     const total = [...this.#rooms.all.values()].reduce((sum, { unread }) => sum + unread, 0);
+    document.title = total ? `(${total}) Showdown` : "Showdown";
     byId("chat-badge").textContent = total ? String(Math.min(total, 99)) : "";
     this.#save();
   }

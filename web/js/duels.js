@@ -147,9 +147,12 @@ export class Duels extends EventTarget {
     }
   }
 
-  /** @param {string} playerId */
-  async challenge(playerId) {
-    const answer = await attempt(this.#connection.ask("duel:challenge", { opponent_id: playerId, key: randomKey() }));
+  /**
+   * @param {string} playerId
+   * @param {number} [stake] coins of each
+   */
+  async challenge(playerId, stake = 0) {
+    const answer = await attempt(this.#connection.ask("duel:challenge", { opponent_id: playerId, stake, key: randomKey() }));
     if (answer) this.take(answer.duel);
   }
 

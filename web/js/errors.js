@@ -30,6 +30,7 @@ export const SENTENCES = {
   conflict: "This does not go together with what happened meanwhile.",
   stale_version: "Others were faster. Try again.",
   idempotency_mismatch: "This request was sent before with other contents. Try again.",
+  insufficient_funds: "There are not enough coins for this.",
   already_in_duel: "One of you two is in a duel already, or has offered one.",
   not_your_turn: "You have played this round. Wait for the other one.",
   duel_over: "This duel is over.",
@@ -78,3 +79,6 @@ export function spell(seconds) {
   const [count, unit] = whole < 100 ? [whole, "second"] : [Math.round(whole / 60), "minute"];
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
+
+/** @param {number} amount */
+export const coins = (amount) => `${amount.toLocaleString("en")} coin${amount === 1 ? "" : "s"}`;

@@ -1,6 +1,7 @@
 /** Open challenges, above everything else. */
 
 import { every, minutes, secondsTo } from "./clock.js";
+import { coins } from "./errors.js";
 import { button, byId, el, nameOf } from "./dom.js";
 import { say } from "./notices.js";
 
@@ -27,13 +28,14 @@ export function showOffers(duels) {
     const [from, to] = duel.players;
     const mine = from.id === duels.me;
     const words = mine ? ["You challenge ", nameOf(to.name)] : [nameOf(from.name), " challenges you"];
+    if (duel.stake) words.push(` for ${coins(duel.stake)}`);
     const answers = mine
       ? [button("Take back", () => duels.answer("cancel", id))]
       : [button("Accept", () => duels.answer("accept", id), { class: "primary" }), button("Decline", () => duels.answer("decline", id))];
     const row = el("li", { class: "offer" }, el("span", { class: "words" }, ...words), el("span", { class: "left", role: "timer" }), ...answers);
     shown.set(id, row);
     list.append(row);
-    if (!mine) say(`${from.name} challenges you to a duel.`);
+    if (!mine) say(`${from.name} challenges you to a duel${duel.stake ? ` for ${coins(duel.stake)}` : ""}.`);
   }
 
   function tick() {

@@ -18,6 +18,7 @@ export const KEPT = 300;
 const PAGE = 50;
 const GAP_PAGES = 4; // read to fill what was missed; more is said to be left out
 const MEMBERS = 100;
+const WHISPERS = 20; // conversations at once; the oldest ones give way
 
 /** One room. */
 export class Room {
@@ -35,6 +36,8 @@ export class Room {
   atEnd = true;
   loading = false;
   joined = false;
+  /** Whether it is the one that is shown. */
+  shown = false;
   /** @type {string} the last message before the connection was lost */
   seenUntil = "";
   /** Some of what was missed is not among the messages here. */
@@ -114,9 +117,17 @@ export class Rooms extends EventTarget {
     if (!room) {
       room = new Room(name, partner);
       this.all.set(name, room);
+      if (partner) this.#makeWay(room);
       this.tell("list");
     }
     return room;
+  }
+
+  /** @param {Room} fresh the newest conversation */
+  #makeWay(fresh) {
+    const whispers = [...this.all.values()].filter(({ partner }) => partner);
+    const idle = whispers.find((one) => one !== fresh && !one.shown && !one.unsent.length);
+    if (whispers.length > WHISPERS && idle) this.all.delete(idle.name);
   }
 
   /** @param {Named} partner */

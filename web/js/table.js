@@ -3,6 +3,7 @@
 import { back, cardName, face, rankName } from "./cards.js";
 import { every, minutes, now, secondsTo } from "./clock.js";
 import { byId, el, nameOf } from "./dom.js";
+import { coins } from "./errors.js";
 import { question, say, toast } from "./notices.js";
 import { roundsOf, verification } from "./record.js";
 
@@ -239,7 +240,8 @@ export class Table {
   #middle(duel) {
     byId("headline").replaceChildren(...this.#headline(duel));
     byId("subline").replaceChildren(...this.#subline(duel));
-    byId("round-number").textContent = duel.status === "active" ? `Round ${this.#showdown?.round ?? duel.round}` : "Result";
+    const stake = duel.stake ? `, for ${coins(duel.stake)} each` : "";
+    byId("round-number").textContent = duel.status === "active" ? `Round ${this.#showdown?.round ?? duel.round}${stake}` : `Result${stake}`;
   }
 
   /** @param {DuelView} duel
@@ -362,7 +364,8 @@ export class Table {
     byId("invite").addEventListener("click", () => this.#invite());
     byId("leave-table").addEventListener("click", () => this.#duels.leave());
     byId("rematch").addEventListener("click", () => {
-      if (this.#duels.duel) this.#duels.challenge(this.#duels.other(this.#duels.duel).id);
+      const duel = this.#duels.duel;
+      if (duel) this.#duels.challenge(this.#duels.other(duel).id, duel.stake);
     });
   }
 

@@ -14,7 +14,7 @@
  * @typedef {{round: number, hands: Record<string, string[]>, ranks: Record<string, string>,
  *   winner_id: string | null}} Round
  * @typedef {{id: string, status: string, players: Fighter[], round: number,
- *   deadline: number | null, you?: {hand: string[], played: boolean}, opponent_played: boolean,
+ *   stake: number, deadline: number | null, you?: {hand: string[], played: boolean}, opponent_played: boolean,
  *   rounds: Round[], winner_id?: string, end_reason?: string, commitment: string,
  *   seed?: string, version: number}} DuelView
  * @typedef {{player: {id: string, name: string, role: string}, session_id: string,
