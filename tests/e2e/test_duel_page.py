@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from tests.e2e.browser import NARROW, Guest, Room, play_out
 from tests.fixtures import Stores, on
-from tests.harness import Server
+from tests.harness import Server, Table
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -125,7 +125,8 @@ async def test_a_third_one_watches_by_a_link_and_sees_no_hand(web: Server, room:
     bob, ann = await room.guest(web.url, "Bob"), await room.guest(web.url, "Ann")
     eve = await room.guest(web.url, "Eve")
     await ann.challenge(bob)
-    duel = await ann.page.evaluate("document.querySelector('.tab.selected [role=tab]').id")
+    talk = ann.page.locator(".tab.selected", has_text="Table talk").get_by_role("tab")
+    duel = str(await talk.get_attribute("id"))
     link = f"{web.url}/#duel={duel.removeprefix('tab-duel:')}"
     await ann.page.get_by_role("tab", name="Global").click()
     await ann.say(f"Come and see: {link}")
@@ -159,3 +160,13 @@ async def test_challenges_are_declined_and_taken_back(web: Server, room: Room) -
     await expect(refused).to_be_visible()
     await ann.page.get_by_role("button", name="Take back").click()
     await expect(bob.page.locator(".offer")).to_have_count(0)
+
+
+async def test_a_stake_is_told_before_it_is_accepted(web: Server, room: Room, table: Table) -> None:
+    bob = await table.seat(web.url, "Bob")
+    ann = await room.guest(web.url, "Ann")
+    stored = await ann.page.evaluate("JSON.parse(localStorage.getItem('showdown.session'))")
+    await bob.do("duel:challenge", opponent_id=stored["character"]["id"], stake=25, key="k")
+    await expect(ann.page.locator(".offer .words")).to_have_text("Bob challenges you for 25 coins")
+    await ann.page.get_by_role("button", name="Accept").click()
+    await expect(ann.page.locator("#round-number")).to_have_text("Round 1, for 25 coins each")
