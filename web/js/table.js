@@ -6,6 +6,7 @@ import { byId, el, nameOf } from "./dom.js";
 import { coins } from "./errors.js";
 import { question, say, toast } from "./notices.js";
 import { roundsOf, verification } from "./record.js";
+import { reason, resultTitle, roundTitle } from "./results.js";
 
 /** @typedef {import("./types.js").DuelView} DuelView */
 /** @typedef {import("./types.js").Round} Round */
@@ -93,7 +94,7 @@ export class Table {
   #spokenRound(round) {
     const duel = /** @type {DuelView} */ (this.#duels.duel);
     const hands = duel.players.map(({ id, name }) => `${id === this.#duels.me ? "You" : name}: ${rankName(round.ranks[id])}, ${round.hands[id].map(cardName).join(", ")}`);
-    return `Showdown of round ${round.round}. ${hands.join(". ")}. ${this.#roundTitle(duel, round)}.`;
+    return `Showdown of round ${round.round}. ${hands.join(". ")}. ${roundTitle(duel, round, this.#duels.me)}.`;
   }
 
   #next() {
@@ -112,7 +113,7 @@ export class Table {
   #end(duel) {
     clearTimeout(this.#timer);
     if (!this.#showdown && duel.rounds.length && duel.end_reason !== "timeout") this.#showdown = duel.rounds[duel.rounds.length - 1];
-    say(this.#resultTitle(duel));
+    say(resultTitle(duel, this.#duels.me));
   }
 
   // What is drawn
@@ -248,8 +249,8 @@ export class Table {
    * @returns {(Node | string)[]}
    */
   #headline(duel) {
-    if (duel.status !== "active") return [this.#resultTitle(duel)];
-    if (this.#showdown) return [this.#roundTitle(duel, this.#showdown)];
+    if (duel.status !== "active") return [resultTitle(duel, this.#duels.me)];
+    if (this.#showdown) return [roundTitle(duel, this.#showdown, this.#duels.me)];
     if (duel.players.some(({ connected }) => !connected)) return ["The clock stands still"];
     if (!duel.you) return ["Both are choosing"];
     return [duel.you.played ? "Waiting for the showdown" : "Choose the cards to hold"];
@@ -260,39 +261,11 @@ export class Table {
    */
   #subline(duel) {
     const away = duel.players.find(({ connected }) => !connected);
-    if (duel.status !== "active") return [this.#reason(duel)];
+    if (duel.status !== "active") return [reason(duel, this.#duels.me)];
     if (away) return [nameOf(away.name), " lost the connection", el("span", { id: "away" }), "."];
     if (this.#showdown) return ["The next round has begun."];
     if (!duel.you) return ["You see the hands at the showdown."];
     return [duel.you.played ? "Your new hand is on the table." : "The others are replaced."];
-  }
-
-  /** @param {DuelView} duel
-   * @param {Round} round
-   */
-  #roundTitle(duel, round) {
-    if (!round.winner_id) return "Equal hands";
-    if (round.winner_id === this.#duels.me) return "You take the round";
-    return `${isolated(duel, round.winner_id)} takes the round`;
-  }
-
-  /** @param {DuelView} duel */
-  #resultTitle(duel) {
-    if (!duel.winner_id) return duel.end_reason === "draw" ? "A draw" : "Nobody wins";
-    return duel.winner_id === this.#duels.me ? "You win the duel" : `${isolated(duel, duel.winner_id)} wins the duel`;
-  }
-
-  /** @param {DuelView} duel */
-  #reason(duel) {
-    const loser = duel.players.find(({ id }) => id !== duel.winner_id);
-    const who = loser?.id === this.#duels.me ? "You" : `\u2068${loser?.name}\u2069`;
-    const [top, bottom] = this.#seats(duel);
-    switch (duel.end_reason) {
-      case "forfeit": return `${who} resigned, or stayed away for too long.`;
-      case "timeout": return duel.winner_id ? `${who} left two rounds unanswered.` : "Both left two rounds unanswered.";
-      case "abandoned": return "Both were away for too long.";
-      default: return `${bottom.score} to ${top.score} after ${duel.rounds.length} rounds.`;
-    }
   }
 
   /** @param {DuelView} duel */
@@ -404,10 +377,3 @@ export class Table {
     }
   }
 }
-
-/** A name inside a text, kept from turning it.
- * @param {DuelView} duel
- * @param {string} id
- */
-const isolated = (duel, id) => `\u2068${duel.players.find((one) => one.id === id)?.name ?? "?"}\u2069`;
-
