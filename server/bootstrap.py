@@ -21,6 +21,7 @@ from server.health import Health
 from server.http_address import Addresses
 from server.metrics import Metrics
 from server.nodes import Membership
+from server.pages import Pages
 from server.reception import Reception
 from server.session import Places
 from server.sockets import SocketServer
@@ -60,6 +61,7 @@ class Parts:
     membership: Membership
     supervisor: Supervisor
     api: Api
+    pages: Pages
     auditor: Auditor
 
 
@@ -160,6 +162,7 @@ def build(
             limits=settings.limits,
             details=lambda: _details(node, redis, documents, reception),
         ),
+        pages=Pages(),
     )
 
 
