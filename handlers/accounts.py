@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from pydantic import StringConstraints
+from typing_extensions import TypedDict
 
 from game import names, rooms
 from game.disconnects import Disconnect

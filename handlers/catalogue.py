@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from handlers import accounts, chat, duels, moderation, presence, session
 from handlers.base import Catalogue
+from handlers.events import EVENTS
 
 CATALOGUE = Catalogue(
     commands=(
@@ -44,6 +45,7 @@ CATALOGUE = Catalogue(
         accounts.characters,
         accounts.create_character,
     ),
+    events=EVENTS,
     connected=(session.came, duels.came),
     leaving=(chat.leave_rooms,),
     left=(session.went, duels.went),

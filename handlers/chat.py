@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
@@ -26,7 +26,7 @@ from game.chat import (
     masking,
 )
 from game.errors import FieldProblem, Forbidden, Muted, NotFound, ValidationFailed
-from handlers.base import Context, Id, Key, Payload, World, command, periodic
+from handlers.base import Context, Empty, Id, Key, Payload, World, command, periodic
 from state.chat import Refused
 
 JOIN_MESSAGES = 50  # protocol.md, chat:join
@@ -75,7 +75,7 @@ class ReportReply(TypedDict):
 
 
 TypingEvent = TypedDict("TypingEvent", {"room": str, "from": Author})
-"""`chat:typing`: who writes at this moment."""
+TypingEvent.__doc__ = "Who writes at this moment."
 
 
 class InRoom(Payload):
@@ -152,7 +152,7 @@ async def join(cmd: InRoom, ctx: Context) -> Joined:
 
 
 @command("chat:leave", InRoom)
-async def leave(cmd: InRoom, ctx: Context) -> dict[str, Any]:
+async def leave(cmd: InRoom, ctx: Context) -> Empty:
     """Leave a room; not being in it is no error.
 
     Raises:
@@ -161,7 +161,7 @@ async def leave(cmd: InRoom, ctx: Context) -> dict[str, Any]:
     room = Room.named(cmd.room)
     await ctx.socket.leave(rooms.chat(room.name))
     await ctx.world.chat.leave(ctx.socket.connection, room.name)
-    return {}
+    return Empty()
 
 
 @command("chat:send", SendMessage)

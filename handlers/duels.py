@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from game import duels as rules
 from game import rooms
-from game.duel_views import DuelView, may_see, view_for
+from game.duel_views import DuelView, RoundView, may_see, view_for
 from game.duels import Duel
 from game.errors import Conflict, DuelOver, GameError, NotFound
 from handlers.base import Context, Id, Key, Nothing, Payload, World, command, periodic
@@ -60,12 +60,18 @@ class MaybeDuelReply(TypedDict):
 
 
 class OpponentView(TypedDict):
-    """`duel:opponent`: whether the other is there, and by when he must be back (ms)."""
+    """Whether the other fighter is there, and by when (ms) he must be back if he is not."""
 
     duel_id: str
     player_id: str
     connected: bool
     deadline: int | None
+
+
+class RoundNews(RoundView):
+    """A round's showdown; hands and ranks by player id, no winner if they are equal."""
+
+    duel_id: str
 
 
 # --- the challenge ------------------------------------------------------------------------
@@ -355,7 +361,8 @@ async def _announce(world: World, step: Step) -> None:
     if not step.changed:
         return
     for result in view_for(step.after, None)["rounds"][len(step.before.rounds) :]:
-        await _tell_all(world, step.after, "duel:round", {"duel_id": step.after.id, **result})
+        news: RoundNews = {"duel_id": step.after.id, **result}
+        await _tell_all(world, step.after, "duel:round", news)
     await _tell_of_absence(world, step)
     await _tell_views(world, step.after, "duel:state")
     if step.after.status == step.before.status:

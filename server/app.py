@@ -135,6 +135,7 @@ async def _sample(parts: Parts) -> None:
 def _application(parts: Parts, forwarder: Forwarder) -> web.Application:
     app = web.Application(client_max_size=parts.settings.limits.body_bytes)
     parts.api.mount(app, parts.catalogue)
+    parts.api_pages.mount(app)
     app.middlewares.append(forwarder.middleware())
     parts.sockets.attach(app)
     return app

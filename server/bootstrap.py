@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import SecretStr
 
@@ -13,7 +12,8 @@ from server.api import Api
 from server.auth import Authenticator
 from server.boundary import Boundary
 from server.broadcast import Adapter, Clients, Hub, RoomPublisher
-from server.health import Health
+from server.documents.pages import ApiPages
+from server.health import Details, Health
 from server.http_address import Addresses
 from server.metrics import Metrics
 from server.nodes import Membership
@@ -54,6 +54,7 @@ class Parts:
     membership: Membership
     supervisor: Supervisor
     api: Api
+    api_pages: ApiPages
 
 
 def build(
@@ -145,12 +146,13 @@ def build(
             limits=settings.limits,
             details=lambda: _details(node, redis, documents, reception),
         ),
+        api_pages=ApiPages(catalogue, settings),
     )
 
 
 def _details(
     node: str, redis: RedisStore, documents: DocumentStore, reception: Reception
-) -> dict[str, Any]:
+) -> Details:
     return {
         "node": node,
         "connections": len(reception.sessions),
