@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -37,6 +38,19 @@ from server.session import Session
 from server.transport import Engine, GameSocket, Message
 
 ATTACHMENTS = 8  # of one binary event; none of ours has any
+
+
+@dataclass(slots=True)
+class Announced:
+    """A binary event whose attachments are to come.
+
+    None of ours takes any. So its body is left as it is: what stands there for binary
+    data is an object where none fits, and does not validate.
+    """
+
+    body: Any
+    ack_id: int | None
+    missing: int
 
 
 class SocketServer(socketio.AsyncServer):
@@ -72,6 +86,7 @@ class SocketServer(socketio.AsyncServer):
         self._metrics = metrics
         self._now = now
         self._waiting: dict[str, asyncio.TimerHandle] = {}  # engine sids not signed in yet
+        self._announced: dict[str, Announced] = {}  # by engine sid
         self.eio.on_message = self._on_message
         self.eio.on_disconnect = self._on_disconnect
         self.eio.on_overflow = self._on_overflow
@@ -147,7 +162,7 @@ class SocketServer(socketio.AsyncServer):
         if head.type == wire.EVENT and head.namespace == NAMESPACE:
             body = wire.read_json(packet, head.start, self._limits.json_depth)
             await self._event(session, body, head.ack_id, request_id)
-        elif head.type == wire.DISCONNECT:
+        elif head.type == wire.DISCONNECT and head.namespace == NAMESPACE:
             await self.reception.leave(session, for_good=True)
             self._wait_for_sign_in(session.socket)
         elif head.type == wire.ACK and head.ack_id is not None:
@@ -156,26 +171,33 @@ class SocketServer(socketio.AsyncServer):
         elif head.type == wire.CONNECT and head.namespace != NAMESPACE:
             error = NotFound("Only the default namespace is served.")
             self._refuse(session.socket, error, head.namespace)
-        elif head.type == wire.BINARY_EVENT and 0 < head.attachments <= ATTACHMENTS:
-            self._binary_packet[session.socket.sid] = self.packet_class(encoded_packet=packet)
+        elif head.type == wire.BINARY_EVENT and head.namespace == NAMESPACE and head.attachments:
+            self._announce(session, packet, head)
         else:
             raise MalformedPayload("This packet was not expected here.")
+
+    def _announce(self, session: Session, packet: str, head: wire.Head) -> None:
+        if head.attachments > ATTACHMENTS:
+            raise MalformedPayload("An event may have few attachments.")
+        body = wire.read_json(packet, head.start, self._limits.json_depth)
+        self._announced[session.socket.sid] = Announced(body, head.ack_id, head.attachments)
 
     async def _attachment(self, session: Session, data: bytes) -> None:
         """The binary part of an event that was announced; any other is junk."""
         request_id = new_request_id()
         eio_sid = session.socket.sid
-        packet = self._binary_packet.get(eio_sid)
+        announced = self._announced.get(eio_sid)
         try:
             session.credits.take()
-            if packet is None or len(data) > self._limits.message_bytes:
+            if announced is None or len(data) > self._limits.message_bytes:
                 raise MalformedPayload("No binary message was expected.")
-            if packet.add_attachment(data):
-                del self._binary_packet[eio_sid]
-                await self._event(session, packet.data, packet.id, request_id)
+            announced.missing -= 1
+            if not announced.missing:
+                del self._announced[eio_sid]
+                await self._event(session, announced.body, announced.ack_id, request_id)
         except GameError as error:
-            self._binary_packet.pop(eio_sid, None)
-            self._refused(session, packet.id if packet else None, error, request_id)
+            self._announced.pop(eio_sid, None)
+            self._refused(session, announced.ack_id if announced else None, error, request_id)
 
     # Events
 
@@ -254,7 +276,7 @@ class SocketServer(socketio.AsyncServer):
 
     async def _on_disconnect(self, eio_sid: str) -> None:
         self._stop_waiting(eio_sid)
-        self._binary_packet.pop(eio_sid, None)
+        self._announced.pop(eio_sid, None)
         socket = self.eio.sockets.get(eio_sid)
         if socket and socket.seat:
             await self.reception.leave(socket.seat, for_good=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from hashlib import sha1
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +28,7 @@ from redis.exceptions import (
 )
 
 from config.settings import Redis as RedisSettings
+from game.errors import DependencyUnavailable
 from state.breaker import Breaker, Observer
 
 # What means "the store is away", not "the call was wrong".
@@ -187,12 +188,31 @@ class Subscription:
 
     async def _send(self, *command: str) -> None:
         if not self._connection.is_connected:  # it would connect again, by itself
-            raise RedisConnectionError("The subscription is broken.")
-        await self._connection.send_command(*command, check_health=False)
+            raise DependencyUnavailable
+        try:
+            with _answering():
+                await self._connection.send_command(*command, check_health=False)
+        except Exception:
+            if self._connection.is_connected:
+                raise
+            # Whoever reads noticed the end first, and took the line down under our hands.
+            raise DependencyUnavailable from None
 
     async def __aiter__(self) -> AsyncIterator[tuple[str, str, str]]:
         """(kind, channel, text): `message`s, `subscribe`s as confirmations, and `pong`s."""
         while True:
-            answer: Any = await self._connection.read_response(timeout=math.inf)
+            with _answering():
+                answer: Any = await self._connection.read_response(timeout=math.inf)
             kind, channel, *text = answer
             yield kind, channel, text[0] if kind == "message" else ""
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Redis' absence as ours, where several tasks use one connection: in the group of their
+    errors no breaker finds it.
+    """
+    try:
+        yield
+    except AWAY as error:
+        raise DependencyUnavailable from error

@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import json
 import os
-import re
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -16,12 +15,13 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from config.settings import Redis
+from state.connect import RedisStore
+from tests.fixtures import Stores
 from tests.harness import SECRET, Player, Server, Table
 
-# Keys that a quiet server may have: they end by themselves, or belong to the archive.
-SETTLED = re.compile(
-    r"{auth}:|{live}:player:|{chat}:(sent|rate|room|archived|changes):|{duels}:(duel|key):"
-)
+# Keys of a living, quiet server that have no TTL.
+LASTING = frozenset({"{live}:nodes", "{log}:last", "{log}:epoch"})
 PATIENCE = 30.0
 POLL = 0.05
 
@@ -200,7 +200,8 @@ class Probe:
 def unharmed(*servers: Server) -> None:
     """Nothing unexpected was logged."""
     for server in servers:
-        assert "Traceback" not in server.log, server.log[-8_000:]
+        before, trace, after = server.log.partition("Traceback")
+        assert not trace, before[-300:] + trace + after[:9_000]
 
 
 # Players
@@ -296,3 +297,58 @@ async def nothing_lost(talkers: list[Talker], reader: Player) -> list[str]:
         own = set(talker.acknowledged)
         assert [one for one in said if one in own] == talker.acknowledged
     return said
+
+
+async def owned_keys(stores: Stores) -> set[str]:
+    """The keys that do not go away by themselves: somebody has to delete them."""
+    async with RedisStore(stores.redis_url, Redis()) as redis:
+        names = await redis.call("KEYS", "*")
+        left = await redis.batch([("PTTL", name) for name in names])
+    return {name for name, ms in zip(names, left, strict=True) if ms == -1}
+
+
+class Footprint:
+    """What a server holds on to: tasks, descriptors, memory, and keys in Redis."""
+
+    def __init__(self, server: Server, stores: Stores, table: Table) -> None:
+        self._server = server
+        self._stores = stores
+        self._probe = Probe(table)
+        self._tasks = self._files = self._memory = 0.0
+
+    async def settle(self) -> None:
+        """Note it, once it does not change any more."""
+        await until(self._idle, bool)
+        self._tasks, self._files, self._memory = await until(self._twice, bool) or (0, 0, 0)
+
+    async def check(self, megabytes: int) -> None:
+        """It is what it was: no task and no descriptor more, about as much memory."""
+        await until(self._idle, bool)
+        await until(self._grown, lambda grown: not grown)
+        memory = (await self._now())[2] - self._memory
+        assert memory < megabytes * 1024 * 1024, f"{memory} bytes"
+        await until(lambda: owned_keys(self._stores), LASTING.issuperset)
+
+    async def _grown(self) -> dict[str, float]:
+        tasks, files, _ = await self._now()
+        grown = {"tasks": tasks - self._tasks, "files": files - self._files}
+        return {name: more for name, more in grown.items() if more > 0}
+
+    async def _idle(self) -> bool:
+        names = ("showdown_connections", "showdown_handshakes", "showdown_send_buffer_bytes")
+        return not any([await self._probe.gauge(self._server, name) for name in names])
+
+    async def _twice(self) -> tuple[float, float, float] | None:
+        """The same tasks and descriptors before and after more than a sample's time."""
+        first = await self._now()
+        await asyncio.sleep(1.2)
+        second = await self._now()
+        return second if first[:2] == second[:2] else None
+
+    async def _now(self) -> tuple[float, float, float]:
+        tasks = await self._probe.gauge(self._server, "showdown_tasks")
+        process = Path(f"/proc/{self._server.pid}")
+        files = len(list((process / "fd").iterdir()))
+        pages = int((process / "statm").read_text().split()[1])
+        return tasks, files, pages * os.sysconf("SC_PAGE_SIZE")
+

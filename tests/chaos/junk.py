@@ -148,7 +148,7 @@ def packets(seed: int) -> Iterator[tuple[int | None, str | bytes]]:
     A binary one is an attachment, announced or not.
     """
     dice = random.Random(seed)
-    ack_id = 0
+    ack_id = 1_000_000  # no other packet's, and no beginning of one
     while True:
         ack_id += 1
         match dice.randrange(12):
@@ -163,7 +163,7 @@ def packets(seed: int) -> Iterator[tuple[int | None, str | bytes]]:
             case 3:
                 yield None, _without_connect(_noise(dice))
             case 4:
-                whole = _event(dice, ack_id)
+                whole = _event(dice, 888_888_888)
                 yield None, whole[: dice.randrange(len(whole))]
             case 5:
                 yield None, f"2{'9' * 30}{json.dumps([dice.choice(list(ARGUMENTS)), {}])}"
@@ -198,4 +198,81 @@ FRAMES = [
     b"\x81\xff\x7f\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",  # eight exabytes
     b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0",  # and more
     b"\x81\xff\0\0\0\0\0\x01\x00\x01\0\0\0\0",  # 64 KiB and one byte, announced
+]
+
+# CONNECT packets that sign nobody in.
+AUTHS = [
+    *("0", "0{}", "0[]", "0null", "0true", '0"token"', "0{", '0{"token":}', "0NaN"),
+    *('0{"token":1}', '0{"token":null}', '0{"token":""}', '0{"token":"a.b.c"}', '0{"tok":"x"}'),
+    *('0{"token":["x"]}', '0{"token":{"a":"b"}}', '0{"token":"\\ud800"}', '0{"token":"é.é.é"}'),
+    '0{"token":"' + "x" * 20_000 + '"}',
+    '0{"token":"' + "a." * 2_000 + '"}',
+    '0{"token":"eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0."}',
+    '0{"token":"eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.","character_id":{"$gt":""}}',
+    "0" + "[" * 5_000,
+    "0/admin,",
+    '0/admin,{"token":"x"}',
+    "0" + "9" * 50 + "{}",
+]
+
+# Bodies of polling requests that are no packets.
+BODIES = [
+    *(b"", b"\x1e", b"\x1e\x1e\x1e", b"\xff\xfe", b"4\xed\xa0\x80", b"9", b"x" * 100, b"\0"),
+    b"b!!!",
+    b"\x1e".join([b"3"] * 65),
+    b"4" + b"x" * 70_000,
+    b"0",
+    b"3\x1e\x1e3",
+    b"1\x1ex",
+]
+
+# Requests by hand; {host} and {sid} are put in.
+_HEAD = "Host: {host}\r\n"
+_POST = "POST /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\n" + _HEAD
+_GET = "GET /socket.io/?EIO=4&transport="
+REQUESTS = [
+    _POST + "Content-Length: 99999999999\r\n\r\n4",
+    _POST + "Content-Length: 99999999999999999999999999999\r\n\r\n4",
+    _POST + "Content-Length: -1\r\n\r\n4",
+    _POST + "Content-Length: abc\r\n\r\n4",
+    _POST + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n41",
+    _POST + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    _POST + "Transfer-Encoding: chunked\r\n\r\n3\r\n41x\r\n0\r\n\r\n",
+    _POST + "Transfer-Encoding: chunked\r\n\r\nZZ\r\n41x\r\n0\r\n\r\n",
+    _POST + "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n4[]",
+    _POST + "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 3\r\n\r\nd=4",
+    _GET + "polling&sid={sid}&j=0 HTTP/1.1\r\n" + _HEAD + "\r\n",
+    _GET + "polling&sid={sid}&j=x HTTP/1.1\r\n" + _HEAD + "\r\n",
+    _GET + "polling&sid=%00%ff HTTP/1.1\r\n" + _HEAD + "\r\n",
+    _GET + "polling&sid=" + "x" * 2_000 + " HTTP/1.1\r\n" + _HEAD + "\r\n",
+    _GET + "pigeon HTTP/1.1\r\n" + _HEAD + "\r\n",
+    _GET + "websocket HTTP/1.1\r\n" + _HEAD + "\r\n",
+    _GET + "websocket HTTP/1.1\r\n" + _HEAD + "Upgrade: websocket\r\n\r\n",
+    _GET + "websocket HTTP/1.1\r\n" + _HEAD + "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    _GET + "websocket HTTP/1.1\r\n" + _HEAD + "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Version: 7\r\nSec-WebSocket-Key: x\r\n\r\n",
+    _GET + "websocket&sid={sid} HTTP/1.1\r\n" + _HEAD + "Upgrade: websocket\r\n"
+    "Connection: Upgrade\r\n\r\n",
+    _GET + "websocket&sid={sid} HTTP/1.1\r\n" + _HEAD + "Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+    _GET + "polling HTTP/1.1\r\n" + _HEAD + "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    _GET + "polling HTTP/1.1\r\n" + _HEAD + "Origin: https://evil.example\r\n\r\n",
+    "GET /socket.io/?EIO=3&transport=polling HTTP/1.1\r\n" + _HEAD + "\r\n",
+    "GET /socket.io/?EIO=4&EIO=3&transport=polling&transport=x HTTP/1.1\r\n" + _HEAD + "\r\n",
+    "GET /socket.io/?" + "a=b&" * 1_500 + " HTTP/1.1\r\n" + _HEAD + "\r\n",
+    "PUT /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\n" + _HEAD + "\r\n",
+    "DELETE /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\n" + _HEAD + "\r\n",
+    "OPTIONS /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\n" + _HEAD + "\r\n",
+    "HEAD /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n" + _HEAD + "\r\n",
+    "GET /socket.io/ HTTP/1.0\r\n\r\n",
+    "GET /socket.io HTTP/1.1\r\n" + _HEAD + "\r\n",
+    "GET /../../etc/passwd HTTP/1.1\r\n" + _HEAD + "\r\n",
+    "GET /%2e%2e/%00 HTTP/1.1\r\n" + _HEAD + "\r\n",
+    "GET / HTTP/9.9\r\n" + _HEAD + "\r\n",
+    "NONSENSE\r\n\r\n",
+    "\0\1\2\3\r\n\r\n",
+    "GET / HTTP/1.1\r\n" + _HEAD + "X: " + "x" * 20_000 + "\r\n\r\n",
+    "GET / HTTP/1.1\r\n" + _HEAD + "Authorization: Bearer \xff\xfe\r\n\r\n",
+    "GET /api/v1/me HTTP/1.1\r\n" + _HEAD + "Authorization: Bearer \xe9.\xe9.\xe9\r\n\r\n",
+    "POST /api/v1/auth/guest HTTP/1.1\r\n" + _HEAD + "Content-Length: 3\r\n\r\n[[[",
+    "POST /api/v1/auth/guest HTTP/1.1\r\n" + _HEAD + "Content-Length: 4\r\n\r\n\xff\xfe{{}}",
 ]

@@ -8,9 +8,7 @@ import time
 import pytest
 from socketio.exceptions import ConnectionError as RefusedError
 
-from config.settings import Redis
-from state.connect import RedisStore
-from tests.chaos.chaos_kit import SETTLED, finish, quick, started, suspended, unharmed, until
+from tests.chaos.chaos_kit import LASTING, finish, owned_keys, quick, started, suspended, unharmed, until
 from tests.fixtures import Stores, on
 from tests.harness import Player, Table
 
@@ -18,12 +16,6 @@ pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 ROOM = "room:two"
 LEASE = 1.0
-
-
-async def keys(stores: Stores) -> set[str]:
-    """The keys that somebody has to delete: those that no TTL and no month forgives."""
-    async with RedisStore(stores.redis_url, Redis()) as redis:
-        return {key for key in await redis.call("KEYS", "*") if not SETTLED.match(key)}
 
 
 def nodes_of(found: set[str]) -> set[str]:
@@ -68,8 +60,8 @@ async def test_a_killed_nodes_players_leave_everything_and_may_come_to_another(
         await _hears(watcher, {ann.id: "offline", eve.id: "offline"})
         members = (await bob.do("chat:join", room=ROOM))["members"]
         assert [member["id"] for member in members] == [bob.id]
-        await until(lambda: keys(emptied), lambda found: nodes_of(found) == {stays})
-        assert not [key for key in await keys(emptied) if gone in key or "{live}:gone" in key]
+        await until(lambda: owned_keys(emptied), lambda found: nodes_of(found) == {stays})
+        assert not [key for key in await owned_keys(emptied) if gone in key or "{live}:gone" in key]
 
         # All five of ann's places are free again, and no more than five.
         back = [table.player(living.url, ann.tokens) for _ in range(6)]
@@ -87,7 +79,7 @@ async def test_a_killed_nodes_players_leave_everything_and_may_come_to_another(
         assert (await finish(back[0], bob, duel["id"]))["status"] == "finished"
 
         await asyncio.gather(*(one.leave() for one in [*back[:5], bob, watcher]))
-        await until(lambda: keys(emptied), lambda found: found == {"{live}:nodes"})
+        await until(lambda: owned_keys(emptied), LASTING.issuperset)
         unharmed(living)
 
 
@@ -125,12 +117,12 @@ async def test_a_node_that_stood_still_sends_its_clients_back_and_goes_on(
         await watcher.do("presence:watch", player_ids=[ann.id])
         with suspended(slow):
             await _hears(watcher, {ann.id: "offline"})
-            await until(lambda: keys(emptied), lambda found: len(nodes_of(found)) == 1)
+            await until(lambda: owned_keys(emptied), lambda found: len(nodes_of(found)) == 1)
         farewell = await ann.next("server:disconnect")
         assert (farewell["code"], farewell["reconnect"]) == ("draining", True)
         again = await table.player(slow.url, ann.tokens).connect()
         await _hears(watcher, {ann.id: "online"})
         await again.leave()
         await watcher.leave()
-        await until(lambda: keys(emptied), lambda found: found == {"{live}:nodes"})
+        await until(lambda: owned_keys(emptied), LASTING.issuperset)
         unharmed(living, slow)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ async def test_nobody_is_left_behind_who_left_while_redis_died(
 
         await until(remaining, lambda ids: ids == {reader.id}, seconds=10)
         for player in leavers:
-            await until(lambda one=player: _last_heard(reader, one), "offline".__eq__, seconds=10)
+            await until(partial(_last_heard, reader, player), lambda it: it == "offline", seconds=10)
     assert room["member_count"] == 1
     unharmed(one, other)
 

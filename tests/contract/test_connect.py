@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 from pymongo.errors import DuplicateKeyError, OperationFailure
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from config.settings import Mongo, Redis
@@ -296,7 +295,7 @@ async def test_a_subscriber_learns_that_redis_died_and_does_not_connect_again_by
             await asked.add(["news"])
             await heard(line, "news")
             kill(valkey)
-            with pytest.raises(RedisConnectionError):
+            with pytest.raises(DependencyUnavailable):
                 await anext(line)
             await eventually(own.ping)
             await asked.add(["more"])

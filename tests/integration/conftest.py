@@ -33,15 +33,11 @@ def session_host(shared_stores: Stores) -> Iterator[Host]:
 
 @pytest.fixture(scope="session")
 def pair(session_host: Host) -> tuple[Server, Server]:
-    """Two servers on the same stores, which let everybody talk quickly.
-
-    Of a chat room they keep little in Redis, so that a test gets to the archive.
-    """
+    """Two servers on the same stores, which let everybody talk quickly."""
     settings: dict[str, Any] = {
         "LIMITS__CHAT_MESSAGES": 1_000,
         "LIMITS__EVENTS_PER_SECOND": 500,
         "LIMITS__EVENTS_BURST": 1_000,
-        "CHAT__TAIL": 50,
         "HTTP__ORIGINS": FRIEND,
     }
     return session_host.start(**settings), session_host.start(**settings)

@@ -26,8 +26,12 @@ class Host:
         self._thread.start()
 
     def start(self, kind: type[Server] = Server, **settings: object) -> Server:
-        """One more server, until the host stops."""
-        server = kind(**on(self._stores, **settings))
+        """One more server, until the host stops.
+
+        All keep little of a chat room in Redis, so that tests get to the archive: any of
+        them may be the one that archives a room.
+        """
+        server = kind(**on(self._stores, **{"CHAT__TAIL": 50, **settings}))
         self._servers.append(server)
         return self._run(server.start())
 

@@ -138,14 +138,14 @@ async def test_a_departure_that_fails_does_not_stop_what_else_follows(
     faulty: Server, table: Table, how: str
 ) -> None:
     ann, eve = await table.seat(faulty.url, f"went {how}"), await table.seat(faulty.url)
-    before = await outcomes(faulty, table, "hook", "faulty.went", "internal")
+    before = await outcomes(faulty, table, "hook", "__main__.went", "internal")
     await ann.do("chat:join", room="global")
     await eve.do("presence:watch", player_ids=[ann.id])
     await ann.leave()
     await eve.next("presence:changed", lambda news: news["presence"][ann.id]["status"] == "offline")
     members = (await eve.do("chat:join", room="global"))["members"]
     assert ann.id not in [member["id"] for member in members]
-    assert await outcomes(faulty, table, "hook", "faulty.went", "internal") == before + 1
+    assert await outcomes(faulty, table, "hook", "__main__.went", "internal") == before + 1
 
 
 async def test_tasks_that_fail_are_begun_again_and_disturb_nobody(

@@ -200,7 +200,14 @@ async def test_of_50_parallel_accepts_on_two_servers_one_succeeds(
     assert codes == {"conflict"}
     view = (await ann.do("duel:active"))["duel"]
     assert (view["status"], view["round"], view["version"]) == ("active", 1, 2)
-    assert len(ann.seen("duel:state")) == 1
+    await told_once(ann, bob, duel_id, versions=[2, 3])
+
+
+async def told_once(ann: Player, bob: Player, duel_id: str, versions: list[int]) -> None:
+    """Ann was told of each version once, the last being the duel's end."""
+    await bob.do("duel:forfeit", duel_id=duel_id)
+    await ann.next("duel:ended")
+    assert [view["version"] for view in ann.seen("duel:state")] == versions
 
 
 async def test_of_50_parallel_plays_on_two_servers_one_counts(
@@ -221,7 +228,7 @@ async def test_of_50_parallel_plays_on_two_servers_one_counts(
     assert codes == {"not_your_turn"}
     now = (await bob.do("duel:get", duel_id=fight.id))["duel"]
     assert now == counted
-    assert len(ann.seen("duel:state")) == 2
+    await told_once(ann, bob, fight.id, versions=[2, 3, 4])
 
 
 async def test_two_plays_at_once_are_one_showdown(two: tuple[Player, Player], table: Table) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.integration.duel_kit import (
     state,
 )
 
+CARDS = re.compile(r"[\"'][2-9TJQKA][CDHS][\"']")
 HOLDS = [[], [0], [1, 3], [0, 1, 2, 3, 4], [4, 2], [0, 2, 4], [3], [1, 2, 3, 4], [2]]
 
 
@@ -36,7 +38,9 @@ async def fight(pair: Pair, table: Table) -> Fight:
     return begun
 
 
-async def test_a_duel_is_fought_to_its_end_and_nobody_sees_too_much(fight: Fight) -> None:
+async def test_a_duel_is_fought_to_its_end_and_nobody_sees_too_much(
+    fight: Fight, pair: Pair, table: Table
+) -> None:
     ann, bob, (phone, eve) = fight.ann, fight.bob, fight.watchers
     start = await state(ann, status="active")
     assert await state(bob, status="active") == await state(phone, status="active")
@@ -63,6 +67,11 @@ async def test_a_duel_is_fought_to_its_end_and_nobody_sees_too_much(fight: Fight
         assert versions == sorted(set(versions))
         assert len(player.seen("duel:round")) == len(view["rounds"])
         assert len(player.seen("duel:ended")) == 1
+    for server in pair:
+        async with table.http.get(server.url + "/metrics") as scraped:
+            public = server.log + await scraped.text()
+        assert view["seed"] not in public
+        assert not CARDS.search(public)
 
 
 async def check_round(fight: Fight, round: int, holds: tuple[list[int], list[int]]) -> View:
