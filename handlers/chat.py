@@ -222,6 +222,7 @@ async def edit(cmd: EditMessage, ctx: Context) -> MessageReply:
         Forbidden: it is not the caller's to change, or not any more.
         Conflict: it was deleted.
         Muted: the caller is.
+        StaleVersion: others were faster every time.
     """
     text = _clean(cmd.text, ctx.world.settings)
     await _check_voice(ctx)
@@ -239,6 +240,7 @@ async def delete(cmd: OneMessage, ctx: Context) -> MessageReply:
     Raises:
         NotFound: there is no such message.
         Forbidden: it is not the caller's to change, or not any more.
+        StaleVersion: others were faster every time.
     """
     message = await ctx.world.archive.change(_message_id(cmd, ctx), _editor(ctx).delete)
     # Deleted before, it is told again: the first time may have died before it was told.

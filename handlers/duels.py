@@ -115,6 +115,7 @@ async def accept(cmd: WhichDuel, ctx: Context) -> DuelReply:
         Forbidden: it is the caller's own challenge.
         Conflict: already answered, or its time is over.
         AlreadyInDuel: one of the two is fighting another.
+        StaleVersion: others were faster every time.
     """
 
     async def rule(duel: Duel) -> Duel:
@@ -131,7 +132,10 @@ async def decline(cmd: WhichDuel, ctx: Context) -> DuelReply:
     """Say no to a challenge.
 
     Raises:
-        NotFound, Forbidden, Conflict: as for `accept`.
+        NotFound: no such duel, or not the caller's to see.
+        Forbidden: it is the caller's own challenge.
+        Conflict: already answered, or its time is over.
+        StaleVersion: others were faster every time.
     """
 
     async def rule(duel: Duel) -> Duel:
@@ -145,7 +149,10 @@ async def cancel(cmd: WhichDuel, ctx: Context) -> DuelReply:
     """Take one's own challenge back.
 
     Raises:
-        NotFound, Forbidden, Conflict: as for `accept`.
+        NotFound: no such duel, or not the caller's to see.
+        Forbidden: it is the other's challenge.
+        Conflict: already answered, or its time is over.
+        StaleVersion: others were faster every time.
     """
 
     async def rule(duel: Duel) -> Duel:
@@ -162,10 +169,12 @@ async def play(cmd: Play, ctx: Context) -> DuelReply:
     """Hold some of the five cards and draw the rest.
 
     Raises:
+        ValidationFailed: a position is held twice.
         NotFound: no such duel, or not the caller's.
         Conflict: not accepted yet, or another round is being played.
         NotYourTurn: the caller has played this round.
         DuelOver: the duel is over.
+        StaleVersion: others were faster every time.
     """
 
     async def rule(duel: Duel) -> Duel:
@@ -182,6 +191,7 @@ async def forfeit(cmd: WhichDuel, ctx: Context) -> DuelReply:
         NotFound: no such duel, or not the caller's.
         Conflict: not accepted yet.
         DuelOver: the duel is over.
+        StaleVersion: others were faster every time.
     """
 
     async def rule(duel: Duel) -> Duel:

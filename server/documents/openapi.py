@@ -83,10 +83,10 @@ class Probe:
 
 OPERATORS: Refusals = {errors.Forbidden: "The caller is neither an administrator nor an operator."}
 PROBES = (
-    Probe("/health/live", "live", "Whether the event loop turns.", ((200, Liveness),)),
+    Probe("/health/live", "health_live", "Whether the event loop turns.", ((200, Liveness),)),
     Probe(
         "/health/ready",
-        "ready",
+        "health_ready",
         "Whether the node is fit to serve, and which checks say no.",
         ((200, Readiness), (503, Readiness)),
     ),
