@@ -1,4 +1,4 @@
-"""A typed client of Showdown, generated from its API documents by scripts/docs: do not edit.
+"""A typed client of Showdown, generated from its documents by scripts/docs: do not edit.
 
 It needs aiohttp and python-socketio, and nothing else of Showdown.
 
