@@ -96,6 +96,14 @@ class Contract:
         failed = reply["oneOf"][0 if answer["ok"] else 1]  # one, for a readable reason
         self.broken += self.live.problems(f"{key} ok={answer['ok']}", failed, answer)
 
+    def connected(self, auth: object, answer: object, *, accepted: bool) -> None:
+        """A CONNECT was answered, by CONNECT's or CONNECT_ERROR's payload."""
+        self.seen.add(("connect", accepted))
+        if accepted:
+            self.broken += self.live.problems("CONNECT", self._message("connect")["payload"], auth)
+        one = self._message("connect.answer")["payload"]["oneOf"][0 if accepted else 1]
+        self.broken += self.live.problems(f"CONNECT accepted={accepted}", one, answer)
+
     def called(
         self, method: str, path: str, status: int, answer: object, *, body: object = None
     ) -> None:
@@ -130,7 +138,7 @@ class Contract:
         for methods in self.rest.document["paths"].values():
             for operation in methods.values():
                 yield (operation["operationId"], True)
-                if any(int(status) >= 400 for status in operation["responses"]):
+                if "x-errors" in operation:
                     yield (operation["operationId"], False)
 
 
