@@ -199,10 +199,10 @@ def problem(error: GameError, request_id: str, status: int | None = None) -> web
     headers = {"X-Request-Id": request_id, "Content-Type": "application/problem+json"}
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
-    if isinstance(error, Unauthenticated):
-        headers["WWW-Authenticate"] = "Bearer"
     shown = error_object(error, request_id)
     shown["status"] = status or error.status  # RFC 9457, 3.1.2: that of the answer
+    if shown["status"] == web.HTTPUnauthorized.status_code:  # RFC 9110, 11.6.1: every 401
+        headers["WWW-Authenticate"] = "Bearer"
     return web.Response(status=shown["status"], body=orjson.dumps(shown), headers=headers)
 
 

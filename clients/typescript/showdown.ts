@@ -591,8 +591,14 @@ export interface components {
             account: components["schemas"]["AccountView"];
             characters: components["schemas"]["CharacterView"][];
         };
+        /** @description A user name, unique whatever its case, and a password. */
+        NewAccount: {
+            username: string;
+            password: string;
+        };
         /** @description A character's name, as others will see it. */
         NewCharacter: {
+            /** @description 1 to 24 characters in NFC, spaces around not counted; none of control or format, and something that can be seen */
             name: string;
         };
         /** @description Whether the node is fit to serve, and the names of the checks that say no. */
@@ -700,6 +706,7 @@ export type FullHealth = components['schemas']['FullHealth'];
 export type Guest = components['schemas']['Guest'];
 export type Liveness = components['schemas']['Liveness'];
 export type MeAnswer = components['schemas']['MeAnswer'];
+export type NewAccount = components['schemas']['NewAccount'];
 export type NewCharacter = components['schemas']['NewCharacter'];
 export type Readiness = components['schemas']['Readiness'];
 export type Refresh = components['schemas']['Refresh'];
@@ -896,7 +903,7 @@ export interface operations {
                  *       "password": "correct horse battery"
                  *     }
                  */
-                "application/json": components["schemas"]["Credentials"];
+                "application/json": components["schemas"]["NewAccount"];
             };
         };
         responses: {

@@ -221,7 +221,7 @@ class OpenApi:
     def _problem(self, status: int, refusals: Refusals) -> Schema:
         reasons = [f"`{error.code}`: {when}" for error, when in refusals.items()]
         headers: Schema = {"X-Request-Id": _REQUEST_ID}
-        if status == HTTPStatus.UNAUTHORIZED and errors.Unauthenticated in refusals:
+        if status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = {"$ref": "#/components/headers/WwwAuthenticate"}
         if any(_may_wait(error) for error in refusals):
             headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}

@@ -107,9 +107,7 @@ def test_every_type_and_every_code_is_described(documents: Contract) -> None:
 
 
 def test_both_documents_mean_the_same_by_a_name(documents: Contract) -> None:
-    live, rest = (
-        one.document["components"]["schemas"] for one in (documents.live, documents.rest)
-    )
+    live, rest = (one.document["components"]["schemas"] for one in (documents.live, documents.rest))
     for name in live.keys() & rest.keys():
         assert live[name] == rest[name], name
 
