@@ -88,7 +88,8 @@ def test_every_example_is_as_its_schema_says(documents: Contract) -> None:
 
 
 def test_everything_that_can_be_asked_says_what_it_does_and_answers() -> None:
-    for one in (*CATALOGUE.commands, *CATALOGUE.routes):
+    handlers: list[Any] = [*CATALOGUE.commands, *CATALOGUE.routes]
+    for one in handlers:
         summary, _, refusals = described(one.handler)
         assert summary.endswith("."), one.handler
         assert (one.handler.__doc__ or "").count("Raises:") == bool(refusals), one.handler
