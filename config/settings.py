@@ -173,7 +173,7 @@ class Http(Section):
 class Redis(Section):
     """How the process talks to Redis or Valkey."""
 
-    pool_size: int = _default(64, "connections of one process; more only queue in Redis", ge=4)
+    commands: int = _default(10_000, "that wait for their answers; more are refused", ge=10)
     timeout_seconds: float = _default(2.0, "a command that takes longer has failed", gt=0)
     fsync: Literal["always", "everysec"] = _default(
         "always", "bundled store: an acknowledged write survives kill -9; docs/benchmarks.md"

@@ -26,6 +26,7 @@ from server.documents.openapi import API, WITH_BODY
 from server.health import Details, FullHealth, Health, Liveness, Readiness
 from server.http_address import Addresses
 from server.metrics import Metrics
+from server.transport import BROKEN_OFF
 
 METHODS = "GET, POST, PUT, PATCH, DELETE"
 PREFLIGHT_SECONDS = "600"
@@ -97,6 +98,8 @@ class Api:
             raw = await request.read()
         except web.HTTPRequestEntityTooLarge:
             raise PayloadTooLarge from None
+        except BROKEN_OFF:
+            raise MalformedPayload("The body is not what its header says.") from None
         if not raw:
             return {}
         try:

@@ -16,7 +16,7 @@ from aiohttp import web
 from config.logging import get_logger
 from game.errors import DependencyUnavailable
 from server.bootstrap import Parts
-from server.forward import Forwarder
+from server.forward import ENGINE_PATH, Forwarder
 from server.health import LAG_EVERY, PROBE_SECONDS
 from server.nodes import recheck_sessions
 
@@ -24,6 +24,8 @@ START_SECONDS = 30.0  # for stores that are still starting
 RECHECK_SECONDS = 5.0  # how long a revocation may go unnoticed when its message was lost
 SAMPLE_SECONDS = 1.0
 POLL_SECONDS = 0.1
+# Few of our objects are cyclic: the default of 700 looks at all of them all the time.
+GC_THRESHOLD = (50_000, 50, 1_000)
 KEEPALIVE_SECONDS = 75.0
 
 log = get_logger(__name__)
@@ -65,6 +67,7 @@ async def running(parts: Parts, listen: Listen) -> AsyncIterator[int]:
         # What lives from here on is requests': the start's objects need no more looks.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLD)
         yield port
 
 
@@ -123,6 +126,7 @@ async def _recheck(parts: Parts) -> None:
 async def _sample(parts: Parts) -> None:
     """Read the gauges that nobody sets."""
     metrics, sockets = parts.metrics, parts.sockets.eio.sockets
+    metrics.flush()
     metrics.send_buffer.set(sum(socket.waiting_bytes for socket in list(sockets.values())))
     metrics.handshakes.set(len(sockets) - len(parts.reception.sessions))
     metrics.tasks.set(len(asyncio.all_tasks()))
@@ -137,8 +141,14 @@ def _application(parts: Parts, forwarder: Forwarder) -> web.Application:
     parts.api.mount(app, parts.catalogue)
     parts.api_pages.mount(app)
     app.middlewares.append(forwarder.middleware())
-    parts.sockets.attach(app)
+    app.on_response_prepare.append(_name_no_versions)
+    app.router.add_route("*", ENGINE_PATH, parts.sockets.eio.handle_request)
     return app
+
+
+async def _name_no_versions(_: web.Request, response: web.StreamResponse) -> None:
+    """aiohttp says which Python and which aiohttp this is; that is nobody's business."""
+    response.headers["Server"] = "Showdown"
 
 
 async def _listen(runner: web.AppRunner, listen: Listen) -> int:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -26,7 +24,7 @@ from state.recovery import PREFIX, Recovery, channel
 
 NAMESPACE = "/"
 NODES = "nodes"  # the room of all nodes: what each does with its own sockets
-SILENCE_SECONDS = 2.0  # then Redis is asked whether it is there; twice, and the line is dead
+SILENCE_SECONDS = 2.0  # then Redis is asked whether it is there
 CONFIRM_SECONDS = 5.0  # for Redis to say that it heard of a channel
 
 log = get_logger(__name__)
@@ -97,9 +95,10 @@ class Adapter:
         self._hub = hub
         self._metrics = metrics
         self._confirmed: dict[str, asyncio.Future[None]] = {}  # by channel
-        self._wanted: list[tuple[bool, str]] = []  # to subscribe or not, in its order
-        self._wake = asyncio.Event()
-        self._heard = self._pinged = 0
+        self._line: Subscription | None = None
+        self._first: set[str] = set()  # channels to be confirmed before anything is handed on
+        self._held: list[tuple[str, str]] = []
+        self._catching_up: asyncio.Future[None] | None = None
         self._epoch = ""
         self._last = 0  # the newest id that was handed on
 
@@ -112,7 +111,8 @@ class Adapter:
         name = channel(room)
         if name not in self._confirmed:
             self._confirmed[name] = asyncio.get_running_loop().create_future()
-            self._want(name, wanted=True)
+            if self._line:
+                self._line.add([name])
         try:
             async with asyncio.timeout(CONFIRM_SECONDS):
                 await asyncio.shield(self._confirmed[name])
@@ -121,78 +121,57 @@ class Adapter:
 
     def close(self, room: str) -> None:
         """Hear of a room no more."""
-        if self._confirmed.pop(channel(room), None):
-            self._want(channel(room), wanted=False)
-
-    def _want(self, name: str, *, wanted: bool) -> None:
-        self._wanted.append((wanted, name))
-        self._wake.set()
+        if self._confirmed.pop(channel(room), None) and self._line:
+            self._line.drop(channel(room))
 
     async def listen(self) -> None:
-        """Hear, until the connection breaks; the supervisor calls again."""
+        """Hear, until the line breaks; the supervisor calls again."""
+        self._held.clear()
         try:
-            async with self._redis.subscription() as line, asyncio.TaskGroup() as both:
-                first = self._start_over()
-                asking = both.create_task(self._ask(line))
-                await self._hear(line, first)
-                asking.cancel()
-        except* DependencyUnavailable as errors:
-            raise DependencyUnavailable from errors
+            async with self._redis.subscription(self._heard) as line:
+                self._line = line
+                self._start_over(line)
+                await line.until_broken(SILENCE_SECONDS)
         finally:
-            self.ready = False
+            self.ready, self._line = False, None
+            if self._catching_up:
+                self._catching_up.cancel()
+        raise DependencyUnavailable
 
-    def _start_over(self) -> set[str]:
+    def _start_over(self, line: Subscription) -> None:
         """Ask for every channel again; who waits for one goes on waiting."""
         names = [channel(NODES), *map(channel, self._hub.rooms)]
         waiting = {name: one for name, one in self._confirmed.items() if not one.done()}
         loop = asyncio.get_running_loop()
         self._confirmed = {name: loop.create_future() for name in names} | waiting
-        self._wanted = [(True, name) for name in self._confirmed]
-        self._wake.set()
-        return set(self._confirmed)
+        self._first = set(self._confirmed)
+        line.add(list(self._confirmed))
 
-    async def _ask(self, line: Subscription) -> None:
-        """Send what is wanted, all of one moment together, and pings while all is silent.
+    def _heard(self, push: list[Any]) -> None:
+        kind, name, text = push
+        if kind == "message" and self.ready:
+            self._take(name, text)
+        elif kind == "message":
+            self._held.append((name, text))  # until it is known what was missed
+        elif kind == "subscribe":
+            self._confirm(name)
+            if self._first:
+                self._first.discard(name)
+                if not self._first and self._line:
+                    self._catching_up = asyncio.ensure_future(self._begin(self._line))
 
-        In a task of its own, since a cancelled caller would leave half a command on the line.
-        """
-        while True:
-            heard = self._heard
-            try:
-                async with asyncio.timeout(SILENCE_SECONDS):
-                    await self._wake.wait()
-            except TimeoutError:
-                await self._ask_for_life(line, heard)
-            self._wake.clear()
-            wanted, self._wanted = self._wanted, []
-            for add, some in groupby(wanted, key=itemgetter(0)):
-                names = [name for _, name in some]
-                await (line.add(names) if add else line.drop(*names))
-
-    async def _ask_for_life(self, line: Subscription, heard: int) -> None:
-        """A host that lost its power, or a network between us, ends no connection."""
-        if self._heard == heard and self._pinged == heard:
-            raise DependencyUnavailable
-        self._pinged = self._heard
-        await line.ping()
-
-    async def _hear(self, line: Subscription, first: set[str]) -> None:
-        held: list[tuple[str, str]] = []  # heard before it is known what was missed
-        async for kind, name, text in line:
-            self._heard += 1
-            if kind == "subscribe":
-                self._confirm(name)
-                first.discard(name)
-                if not first and not self.ready:
-                    await self._catch_up()
-                    for one in held:
-                        self._take(*one)
-                    self.ready = True
-                    self.on_ready()
-            elif kind == "message" and self.ready:
-                self._take(name, text)
-            elif kind == "message":
-                held.append((name, text))
+    async def _begin(self, line: Subscription) -> None:
+        """All channels are open: what was missed comes first, then what was heard since."""
+        try:
+            await self._catch_up()
+        except DependencyUnavailable:
+            line.end()  # and begin anew
+            return
+        held, self._held = self._held, []
+        for one in held:
+            self._take(*one)
+        self.ready = True
+        self.on_ready()
 
     def _confirm(self, name: str) -> None:
         waiting = self._confirmed.get(name)
@@ -234,11 +213,21 @@ class Adapter:
         if not members:
             return
         message = Message(packet, event_id)
+        if not event_id:
+            self._offer(members, skip, message)
+            return
         for sid, socket in members.items():
             # A session that was just taken up again has what is older already.
-            if sid != skip and (event_id > socket.after or not event_id):
+            if sid != skip and event_id > socket.after:
                 socket.post(message)
-        self._metrics.deliveries.inc(len(members))
+        self._metrics.count_deliveries(len(members))
+
+    def _offer(self, members: dict[str, GameSocket], skip: str, message: Message) -> None:
+        """What is not kept is the first to go when a client reads slowly."""
+        for sid, socket in members.items():
+            if sid != skip and not socket.offer(message):
+                self._metrics.skipped.inc()
+        self._metrics.count_deliveries(len(members))
 
 
 class RoomPublisher:

@@ -58,7 +58,9 @@ class Addresses:
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    """None if it is no address; one of IPv4 that a socket for both shows as of IPv6 is one."""
     try:
-        return ip_address(text)
+        address = ip_address(text)
     except ValueError:
         return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -255,8 +255,9 @@ async def test_a_hundred_players_are_asked_for_in_one_round_trip(
 
 
 async def _statistics(redis: RedisStore) -> dict[str, int]:
-    found = await redis.call("INFO", "stats")
-    return {name: int(found[name]) for name in found if str(name).startswith("total_")}
+    lines = str(await redis.call("INFO", "stats")).splitlines()
+    found = dict(line.split(":", 1) for line in lines if line.startswith("total_"))
+    return {name: int(value) for name, value in found.items() if value.isdigit()}
 
 
 async def test_attendance_tells_the_latest_beat_of_the_nodes_that_a_player_is_on(

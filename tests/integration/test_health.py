@@ -118,7 +118,7 @@ async def test_the_state_of_stores_pools_and_duels_is_shown(pair: Pair, table: T
     for check in CHECKS:
         assert found[f"showdown_check_ok check={check}"] == 1
     for store in ("redis", "mongo"):
-        assert f"showdown_pool_connections_in_use store={store}" in found
+        assert f"showdown_pool_in_use store={store}" in found
         assert any(f"store={store}" in one and "store_seconds_count" in one for one in found)
     assert 0 <= found["showdown_loop_lag_seconds "] < 5
     assert "showdown_send_buffer_bytes " in found
@@ -132,3 +132,9 @@ async def test_probes_answer_while_everybody_asks(lone: Server, table: Table) ->
 
     paths = ("/health/live", "/health/ready", "/metrics") * 20
     assert set(await asyncio.gather(*map(probe, paths))) == {200}
+
+
+async def test_no_answer_tells_which_software_this_is(lone: Server, table: Table) -> None:
+    for path in ("/health/live", "/api/v1/me", "/socket.io/?EIO=4&transport=polling", "/none"):
+        async with table.http.get(lone.url + path) as answer:
+            assert answer.headers["Server"] == "Showdown"
