@@ -22,7 +22,7 @@ from server.documents.openapi import openapi
 WEB = Path(__file__).resolve().parents[2] / "web" / "docs"
 JSON = "application/json"
 _FILES = {
-    "/docs": ("index.html", "text/html; charset=utf-8"),
+    **dict.fromkeys(("/docs", "/docs/"), ("index.html", "text/html; charset=utf-8")),
     "/docs/docs.css": ("docs.css", "text/css; charset=utf-8"),
     **{
         f"/docs/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from game import errors
 from handlers.catalogue import CATALOGUE
 from scripts._docs import generated
+from server.documents.pages import WEB
 from server.documents.refusals import described
 from server.documents.schemas import answer_of
 from tests.documented import Contract, Judge, closed
@@ -116,3 +118,44 @@ def test_both_documents_mean_the_same_by_a_name(documents: Contract) -> None:
 def test_a_judge_allows_no_field_that_is_not_documented() -> None:
     schema = {"type": "object", "properties": {"id": {"type": "string"}}}
     assert closed(schema)["additionalProperties"] is False
+
+
+def read(folder: Path, documents: Contract, words: str = "") -> dict[str, Any]:
+    """What there is to be seen at /docs."""
+    copy = shutil.copytree(WEB, folder / "docs")
+    (copy / "package.json").write_text('{"type": "module"}')  # as browsers take them
+    files = []
+    for name, judge in (("rest", documents.rest), ("live", documents.live)):
+        files.append(folder / f"{name}.json")
+        files[-1].write_text(json.dumps(judge.document))
+    said = run("tests/unit/read_docs.mjs", str(copy), *map(str, files), words)
+    seen: dict[str, Any] = json.loads(said)
+    return seen
+
+
+@pytest.mark.js
+def test_the_page_shows_all_of_both_documents(documents: Contract, tmp_path: Path) -> None:
+    seen = read(tmp_path, documents, "duel:play not_your_turn")
+    live, rest = documents.live.document, documents.rest.document
+    calls = [one["operationId"] for methods in rest["paths"].values() for one in methods.values()]
+    assert set(seen["articles"]) == {
+        *(f"call-{name}" for name in calls),
+        *(f"event-{key}" for key in live["operations"]),
+        *(f"type-{name}" for one in (live, rest) for name in one["components"]["schemas"]),
+    }
+    assert (seen["twice"], seen["dangling"], seen["foreign"]) == ([], [], [])
+    for word in ("SHOWDOWN_LIMITS__CHAT_CHARS", "not_your_turn", "To everybody in the room"):
+        assert word in seen["text"]
+    assert seen["shown"] == ["event-duel.play"]
+    assert seen["found"] == f"1 of {len(seen['articles'])}"
+
+
+@pytest.mark.js
+def test_the_page_takes_no_text_for_html(documents: Contract, tmp_path: Path) -> None:
+    hostile = "<img src=x onerror=alert(1)> [here](javascript:alert(1)) `<script>`"
+    wicked = Contract()
+    wicked.live.document["operations"]["chat.send"]["summary"] = hostile
+    wicked.rest.document["components"]["schemas"]["Guest"]["description"] = hostile
+    seen = read(tmp_path, wicked)
+    assert (seen["images"], seen["handlers"]) == (0, 0)
+    assert seen["text"].count("<img src=x onerror=alert(1)> [here](javascript:alert(1))") == 2

@@ -130,6 +130,7 @@ def test_every_event_that_the_server_sends_is_in_the_protocol_notes() -> None:
     sent = {event for event, *_ in rows(page("protocol-notes", "What the server sends"))}
     asked = {one.event for one in CATALOGUE.commands}
     assert sent == (named - asked) | {"chat:typing"}  # the one name that goes both ways
+    assert sent == {one.name for one in CATALOGUE.events}
 
 
 def test_every_code_is_in_the_protocol_notes() -> None:

@@ -125,7 +125,7 @@ function filtering(content, index) {
       count += article.hidden ? 0 : 1;
     }
     for (const link of index.querySelectorAll("a")) {
-      const target = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+      const target = document.getElementById(link.getAttribute("href").slice(1));
       link.parentElement.hidden = target?.tagName === "ARTICLE" && target.hidden;
     }
     for (const one of content.querySelectorAll(".chapter")) {
@@ -176,7 +176,7 @@ function show(rest, live) {
   );
   filtering(content, index);
   // The place in the address was not there yet when the browser looked for it.
-  if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+  if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
 }
 
 try {
