@@ -11,10 +11,14 @@ from game.disconnects import Farewell
 from game.duel_views import DuelView
 from game.errors import ErrorObject
 from handlers.base import ServerEvent
+from handlers.blackjack import EndedGame
 from handlers.chat import TypingEvent
 from handlers.duels import OpponentView, RoundNews
 from handlers.presence import PresenceReply
-from handlers.session import SessionReady
+from handlers.purchases import OrderNews
+from handlers.reactions import WalletChanged
+from handlers.rob import Notification
+from handlers.session import ServerNotice, SessionReady
 
 THE_ROOM = "everybody in the room, the sender too; of a whisper, all connections of the two"
 ALL_OF_THEM = "the two fighters and the spectators, each with his own view"
@@ -40,6 +44,12 @@ EVENTS = (
         "The server ends the connection, and says why. An error never does.",
         "the connection",
         recovered=False,
+    ),
+    ServerEvent(
+        "server:notice",
+        ServerNotice,
+        "The audit of the books found something.",
+        "administrators",
     ),
     ServerEvent("chat:message", ChatMessage, "Somebody said something.", THE_ROOM),
     ServerEvent("chat:edited", ChatMessage, "A message says something else now.", THE_ROOM),
@@ -67,5 +77,26 @@ EVENTS = (
     ServerEvent("duel:state", DuelView, "The duel went a step on.", ALL_OF_THEM),
     ServerEvent(
         "duel:ended", DuelView, "The duel is over; a last `duel:state` came before.", ALL_OF_THEM
+    ),
+    ServerEvent(
+        "wallet:changed",
+        WalletChanged,
+        "A wallet has another balance.",
+        "all connections of its player",
+    ),
+    ServerEvent(
+        "notification",
+        Notification,
+        "The player was robbed, or was to be.",
+        "all connections of that player",
+    ),
+    ServerEvent(
+        "purchase:changed", OrderNews, "Coins were granted or taken back.", "whoever ordered"
+    ),
+    ServerEvent(
+        "blackjack:ended",
+        EndedGame,
+        "A game was given back after BLACKJACK__IDLE_SECONDS without a move.",
+        "its player",
     ),
 )

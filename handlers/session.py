@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints
 from typing_extensions import TypedDict
@@ -57,6 +57,13 @@ class SessionReady(TypedDict):
     recovered: bool
     server_time: int
     resume: Resume
+
+
+class ServerNotice(TypedDict):
+    """What those who run the server should look at, and how much of it there is."""
+
+    kind: Literal["audit"]
+    findings: int
 
 
 @command("session:refresh", RefreshSession)

@@ -131,7 +131,8 @@ def python_client(rest: Document, live: Document) -> str:
         _call(method.upper(), path, operation, schemas)
         for path, methods in rest["paths"].items()
         for method, operation in methods.items()
-        if JSON in next(iter(operation["responses"].values())).get("content", {JSON: None})
+        if "parameters" not in operation  # a webhook is not for games
+        and JSON in next(iter(operation["responses"].values())).get("content", {JSON: None})
     ]
     messages = live["components"]["messages"]
     asks = [
@@ -147,7 +148,7 @@ def _asked(rest: Document, live: Document) -> Iterator[str]:
     """The names of the types that a client sends."""
     for methods in rest["paths"].values():
         for operation in methods.values():
-            if "requestBody" in operation:
+            if "requestBody" in operation and "parameters" not in operation:
                 yield _name(operation["requestBody"]["content"][JSON]["schema"])
     for key, operation in live["operations"].items():
         if operation["action"] == "receive" and key != "connect":

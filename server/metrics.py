@@ -122,6 +122,9 @@ class Metrics:
             "showdown_task_restarts_total", "Background tasks that failed.", ["task"], **made
         )
         self.duels = Gauge("showdown_duels", "Open duels by state.", ["state"], **worst)
+        self.audit_findings = Gauge(
+            "showdown_audit_findings", "What the last audit of the books found.", **worst
+        )
         self.archived = Counter("showdown_chat_archived_total", "Messages archived.", **made)
 
     def count_request(self, kind: str, name: str, outcome: str, seconds: float) -> None:

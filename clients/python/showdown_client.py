@@ -29,11 +29,38 @@ class AccountView(TypedDict):
     role: str
 
 
+class AttemptReply(TypedDict):
+    """What it came to: `amount` was taken, or paid if it failed.
+
+    `odds` were the chance in percent, `again_at` is when the caller may try again, in ms.
+    """
+
+    success: bool
+    amount: int
+    odds: int
+    balance: int
+    again_at: int
+
+
 class Author(TypedDict):
     """Who wrote it, by the name of that time."""
 
     id: str
     name: str
+
+
+class BalanceReply(TypedDict):
+    """What the caller has."""
+
+    balance: int
+
+
+class BoostView(TypedDict):
+    """What works for the caller until then, in ms."""
+
+    kind: Literal["shield", "luck"]
+    percent: int
+    until: int
 
 
 class CharacterAnswer(TypedDict):
@@ -83,6 +110,13 @@ class Connected(TypedDict):
     pid: str
 
 
+class DealerView(TypedDict):
+    """The dealer's cards; the hole card is not among them before the end."""
+
+    cards: list[str]
+    total: int
+
+
 Disconnect = Literal[
     "slow_consumer", "draining", "token_revoked", "token_expired", "banned", "abuse", "replaced"
 ]
@@ -118,8 +152,38 @@ class DuelView(TypedDict):
     version: int
 
 
+class EffectView(TypedDict):
+    """What using an item gives for so many seconds."""
+
+    kind: Literal["shield", "luck"]
+    seconds: int
+    percent: int
+
+
 class Empty(TypedDict):
     """`{}`: done, and there is nothing to tell."""
+
+
+class EndedGame(TypedDict):
+    """A game that came to its end without its player."""
+
+    game: GameView
+
+
+class EntryView(TypedDict):
+    """One change of a wallet: what it gained (or lost) and had then; `at` in ms.
+
+    `reason` and `ref` tell what for: a transfer's `ref` is its note. `players` are the others
+    of it.
+    """
+
+    id: str
+    at: int
+    amount: int
+    balance: int
+    reason: str
+    ref: str
+    players: list[str]
 
 
 class ErrorObject(TypedDict):
@@ -166,11 +230,76 @@ class FullHealth(TypedDict):
     checks: dict[str, CheckView]
 
 
+class GameReply(TypedDict):
+    """The game after the step, and what the caller has then."""
+
+    game: GameView
+    balance: int
+
+
+class GameView(TypedDict):
+    """A game as its player sees it.
+
+    `turn` is the hand that is played, by its place. `deadline` (ms) is when an open game is
+    given back if nothing is done. `payout`, of all bets together, and `seed` are there when the
+    game is over.
+    """
+
+    id: str
+    status: Literal["insurance", "playing", "finished", "refunded"]
+    bet: int
+    staked: int
+    insurance: int
+    hands: list[HandView]
+    turn: int
+    can: list[Literal["hit", "stand", "double", "split"]]
+    dealer: DealerView
+    deadline: int | None
+    payout: NotRequired[int]
+    commitment: str
+    seed: NotRequired[str]
+    version: int
+
+
+class HandView(TypedDict):
+    """A hand of the player's; how it ended and what it paid, once that is known."""
+
+    cards: list[str]
+    total: int
+    soft: bool
+    bet: int
+    done: bool
+    outcome: NotRequired[Literal["blackjack", "win", "push", "lose", "bust"]]
+    paid: NotRequired[int]
+
+
 class HistoryReply(TypedDict):
     """The oldest message first; `next_before` is null at the room's beginning."""
 
     messages: list[ChatMessage]
     next_before: str | None
+
+
+class InventoryReply(TypedDict):
+    """All that the caller owns, and what works for him."""
+
+    items: list[OwnedView]
+    boosts: list[BoostView]
+
+
+class ItemView(TypedDict):
+    """Something for sale; null is without a bound. `left` is for all, `yours` for the caller."""
+
+    id: str
+    name: str
+    description: str
+    price: int
+    resale: int
+    left: int | None
+    yours: int | None
+    closes: int | None
+    keeps_seconds: int | None
+    effect: EffectView | None
 
 
 class Joined(TypedDict):
@@ -182,16 +311,36 @@ class Joined(TypedDict):
     messages: list[ChatMessage]
 
 
+class LedgerReply(TypedDict):
+    """Entries, the newest first; null as the cursor when there are no more."""
+
+    entries: list[EntryView]
+    next_before: str | None
+
+
 class Liveness(TypedDict):
     """The event loop turns."""
 
     status: Literal["live"]
 
 
+class LotView(TypedDict):
+    """Some that expire together, at a time in ms or never."""
+
+    count: int
+    expires_at: int | None
+
+
 class MaybeDuelReply(TypedDict):
     """The duel as the caller sees it, null if there is none."""
 
     duel: DuelView | None
+
+
+class MaybeGameReply(TypedDict):
+    """The game, null if there is none."""
+
+    game: GameView | None
 
 
 class MeAnswer(TypedDict):
@@ -223,6 +372,16 @@ class MutedEvent(TypedDict):
     reason: str
 
 
+class Notification(TypedDict):
+    """Something that a player should see; `by` is who did it, `at` in ms."""
+
+    kind: str
+    by: RobberView
+    success: bool
+    amount: int
+    at: int
+
+
 class OpponentView(TypedDict):
     """Whether the other fighter is there, and by when (ms) he must be back if he is not."""
 
@@ -232,11 +391,60 @@ class OpponentView(TypedDict):
     deadline: int | None
 
 
+class OrderNews(TypedDict):
+    """An order as it stands now."""
+
+    order: OrderView
+
+
+class OrderReply(TypedDict):
+    """An order of the caller's, and whether money moves."""
+
+    order: OrderView
+    notice: str
+
+
+class OrderView(TypedDict):
+    """An order; `url` is where to pay, null when there is nothing to pay any more."""
+
+    id: str
+    status: Literal["created", "paid", "granted", "refunded"]
+    pack: PackView
+    url: str | None
+    created_at: int
+
+
 class OwnView(TypedDict):
     """A fighter's own cards: those dealt until he has played, then the drawn ones."""
 
     hand: list[str]
     played: bool
+
+
+class OwnedView(TypedDict):
+    """What the caller has of one item."""
+
+    item: str
+    count: int
+    lots: list[LotView]
+
+
+class PackView(TypedDict):
+    """Coins for money; the price is in the currency's smallest unit."""
+
+    id: str
+    name: str
+    coins: int
+    price: int
+    currency: str
+
+
+class PacksReply(TypedDict):
+    """What can be bought, and whether money moves."""
+
+    provider: str
+    notice: str
+    packs: list[PackView]
 
 
 class PlayerInfo(TypedDict):
@@ -277,6 +485,12 @@ class Readiness(TypedDict):
     failing: list[str]
 
 
+class Received(TypedDict):
+    """The webhook was understood."""
+
+    received: bool
+
+
 class ReportReply(TypedDict):
     """What the moderators know the report by."""
 
@@ -293,6 +507,13 @@ class Resume(TypedDict):
     rooms: list[str]
     duel: DuelView | None
     muted_until: int | None
+
+
+class RobberView(TypedDict):
+    """Who tried."""
+
+    id: str
+    name: str
 
 
 class RoundNews(TypedDict):
@@ -314,6 +535,13 @@ class RoundView(TypedDict):
     winner_id: str | None
 
 
+class ServerNotice(TypedDict):
+    """What those who run the server should look at, and how much of it there is."""
+
+    kind: Literal["audit"]
+    findings: int
+
+
 class SessionReady(TypedDict):
     """Signed in: who, as what, and what the client has to know to show the truth.
 
@@ -331,6 +559,12 @@ class SessionReply(TypedDict):
     """When the session ends unless it is refreshed again, in ms."""
 
     expires_at: int
+
+
+class ShopReply(TypedDict):
+    """What is for sale now."""
+
+    items: list[ItemView]
 
 
 class StatusReply(TypedDict):
@@ -358,7 +592,50 @@ class TokenAnswer(TypedDict):
     expires_in: int
 
 
+class TradeReply(TypedDict):
+    """The caller's balance, what was paid in all, and how many he owns now."""
+
+    balance: int
+    price: int
+    owned: int
+
+
+class TransferReply(TypedDict):
+    """The sender's new balance, what went to the other, and what it cost on top."""
+
+    balance: int
+    to: str
+    amount: int
+    fee: int
+
+
 TypingEvent = TypedDict("TypingEvent", {"room": "str", "from": "Author"})
+
+
+class UseReply(TypedDict):
+    """The boost as it is now, and how many of the item are left."""
+
+    kind: Literal["shield", "luck"]
+    percent: int
+    until: int
+    owned: int
+
+
+class WalletChanged(TypedDict):
+    """What a player has now, and by what it changed; `id` is the entry's."""
+
+    id: str
+    balance: int
+    amount: int
+    reason: str
+    ref: str
+    at: int
+
+
+class WatchedReply(TypedDict):
+    """The duel as everybody may see it."""
+
+    duel: DuelView
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
@@ -754,8 +1031,9 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
-                not_found, conflict, idempotency_mismatch, already_in_duel,
-                rate_limited, dependency_unavailable, timeout, internal.
+                not_found, conflict, idempotency_mismatch, insufficient_funds,
+                already_in_duel, rate_limited, dependency_unavailable, timeout,
+                internal.
         """
         answer: DuelReply = await self._ask(
             "duel:challenge", {"opponent_id": opponent_id, "key": key, **_given({"stake": stake})}
@@ -767,8 +1045,9 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
-                forbidden, not_found, conflict, stale_version, already_in_duel,
-                rate_limited, dependency_unavailable, timeout, internal.
+                forbidden, not_found, conflict, stale_version, insufficient_funds,
+                already_in_duel, rate_limited, dependency_unavailable, timeout,
+                internal.
         """
         answer: DuelReply = await self._ask("duel:accept", {"duel_id": duel_id})
         return answer
@@ -839,7 +1118,7 @@ class Showdown:
         answer: MaybeDuelReply = await self._ask("duel:active", {})
         return answer
 
-    async def duel_spectate(self, *, duel_id: str) -> DuelReply:
+    async def duel_spectate(self, *, duel_id: str) -> WatchedReply:
         """Watch others fight, without their hands.
 
         Raises:
@@ -847,17 +1126,235 @@ class Showdown:
                 not_found, conflict, duel_over, rate_limited,
                 dependency_unavailable, timeout, internal.
         """
-        answer: DuelReply = await self._ask("duel:spectate", {"duel_id": duel_id})
+        answer: WatchedReply = await self._ask("duel:spectate", {"duel_id": duel_id})
         return answer
 
-    async def duel_unspectate(self, *, duel_id: str) -> DuelReply:
+    async def duel_unspectate(self, *, duel_id: str) -> WatchedReply:
         """Watch no more.
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
                 not_found, rate_limited, dependency_unavailable, timeout, internal.
         """
-        answer: DuelReply = await self._ask("duel:unspectate", {"duel_id": duel_id})
+        answer: WatchedReply = await self._ask("duel:unspectate", {"duel_id": duel_id})
+        return answer
+
+    async def wallet_get(self) -> BalanceReply:
+        """What the caller has.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: BalanceReply = await self._ask("wallet:get", {})
+        return answer
+
+    async def wallet_ledger(
+        self, *, before: str | None = None, limit: int | None = None
+    ) -> LedgerReply:
+        """What happened to the caller's wallet.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: LedgerReply = await self._ask(
+            "wallet:ledger", {**_given({"before": before, "limit": limit})}
+        )
+        return answer
+
+    async def wallet_transfer(
+        self, *, to: str, amount: int, key: str, note: str | None = None
+    ) -> TransferReply:
+        """Give coins to another player.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, insufficient_funds,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: TransferReply = await self._ask(
+            "wallet:transfer", {"to": to, "amount": amount, "key": key, **_given({"note": note})}
+        )
+        return answer
+
+    async def shop_list(self) -> ShopReply:
+        """What is for sale now.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: ShopReply = await self._ask("shop:list", {})
+        return answer
+
+    async def shop_buy(self, *, item: str, key: str, count: int | None = None) -> TradeReply:
+        """Buy some of an item.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, insufficient_funds,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: TradeReply = await self._ask(
+            "shop:buy", {"item": item, "key": key, **_given({"count": count})}
+        )
+        return answer
+
+    async def inventory_list(self) -> InventoryReply:
+        """What the caller owns, and what works for him.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: InventoryReply = await self._ask("inventory:list", {})
+        return answer
+
+    async def inventory_use(self, *, item: str, key: str) -> UseReply:
+        """Use one of an item.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: UseReply = await self._ask("inventory:use", {"item": item, "key": key})
+        return answer
+
+    async def inventory_sell(self, *, item: str, key: str, count: int | None = None) -> TradeReply:
+        """Give some of an item back to the shop.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: TradeReply = await self._ask(
+            "inventory:sell", {"item": item, "key": key, **_given({"count": count})}
+        )
+        return answer
+
+    async def rob_attempt(self, *, victim_id: str, key: str) -> AttemptReply:
+        """Rob another player.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, insufficient_funds,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: AttemptReply = await self._ask("rob:attempt", {"victim_id": victim_id, "key": key})
+        return answer
+
+    async def purchase_packs(self) -> PacksReply:
+        """What can be bought.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: PacksReply = await self._ask("purchase:packs", {})
+        return answer
+
+    async def purchase_create(self, *, pack: str, key: str) -> OrderReply:
+        """Order a pack of coins; the answer says where to pay.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, idempotency_mismatch, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: OrderReply = await self._ask("purchase:create", {"pack": pack, "key": key})
+        return answer
+
+    async def purchase_get(self, *, order_id: str) -> OrderReply:
+        """An order of the caller's as it stands.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: OrderReply = await self._ask("purchase:get", {"order_id": order_id})
+        return answer
+
+    async def blackjack_start(self, *, bet: int, key: str) -> GameReply:
+        """Bet, and be dealt two cards.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                conflict, idempotency_mismatch, insufficient_funds, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: GameReply = await self._ask("blackjack:start", {"bet": bet, "key": key})
+        return answer
+
+    async def blackjack_hit(self, *, game_id: str, key: str) -> GameReply:
+        """Take a card.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: GameReply = await self._ask("blackjack:hit", {"game_id": game_id, "key": key})
+        return answer
+
+    async def blackjack_stand(self, *, game_id: str, key: str) -> GameReply:
+        """Take no more cards for this hand.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: GameReply = await self._ask("blackjack:stand", {"game_id": game_id, "key": key})
+        return answer
+
+    async def blackjack_double(self, *, game_id: str, key: str) -> GameReply:
+        """Double the bet of this hand, and take one last card.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, insufficient_funds,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: GameReply = await self._ask("blackjack:double", {"game_id": game_id, "key": key})
+        return answer
+
+    async def blackjack_split(self, *, game_id: str, key: str) -> GameReply:
+        """Make two hands of a pair, with a bet on each.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, insufficient_funds,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: GameReply = await self._ask("blackjack:split", {"game_id": game_id, "key": key})
+        return answer
+
+    async def blackjack_insure(self, *, game_id: str, take: bool, key: str) -> GameReply:
+        """Insure the bet against the dealer's blackjack, or decline it.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, insufficient_funds,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: GameReply = await self._ask(
+            "blackjack:insure", {"game_id": game_id, "take": take, "key": key}
+        )
+        return answer
+
+    async def blackjack_state(self, *, game_id: str | None = None) -> MaybeGameReply:
+        """A game of the caller's as it stands.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: MaybeGameReply = await self._ask(
+            "blackjack:state", {**_given({"game_id": game_id})}
+        )
         return answer
 
     @overload
@@ -873,6 +1370,11 @@ class Showdown:
     @overload
     def on(
         self, event: Literal["server:disconnect"], handler: Callable[[Farewell], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["server:notice"], handler: Callable[[ServerNotice], object]
     ) -> None: ...
 
     @overload
@@ -921,6 +1423,26 @@ class Showdown:
 
     @overload
     def on(self, event: Literal["duel:ended"], handler: Callable[[DuelView], object]) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["wallet:changed"], handler: Callable[[WalletChanged], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["notification"], handler: Callable[[Notification], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["purchase:changed"], handler: Callable[[OrderNews], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["blackjack:ended"], handler: Callable[[EndedGame], object]
+    ) -> None: ...
 
     def on(self, event: str, handler: Callable[[Any], object]) -> None:
         """Call a function with the data of each event of that name."""

@@ -124,6 +124,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/purchases/stripe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hear from the payment provider; hearing the same again changes nothing. */
+        post: operations["webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health/live": {
         parameters: {
             query?: never;
@@ -230,10 +247,43 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Whom to rob; the same key tries once, however often it is sent. */
+        Attempt: {
+            victim_id: string;
+            key: string;
+        };
+        /**
+         * @description What it came to: `amount` was taken, or paid if it failed.
+         *
+         *     `odds` were the chance in percent, `again_at` is when the caller may try again, in ms.
+         */
+        AttemptReply: {
+            success: boolean;
+            amount: number;
+            odds: number;
+            balance: number;
+            again_at: number;
+        };
         /** @description Who wrote it, by the name of that time. */
         Author: {
             id: string;
             name: string;
+        };
+        /** @description What the caller has. */
+        BalanceReply: {
+            balance: number;
+        };
+        /** @description What works for the caller until then, in ms. */
+        BoostView: {
+            /** @enum {string} */
+            kind: "shield" | "luck";
+            percent: number;
+            until: number;
+        };
+        /** @description Which pack; the same key orders once, however often it is sent. */
+        Buy: {
+            pack: string;
+            key: string;
         };
         /** @description Whom to challenge; the same key offers once, however often it is sent. */
         Challenge: {
@@ -262,6 +312,11 @@ export interface components {
         Connected: {
             sid: string;
             pid: string;
+        };
+        /** @description The dealer's cards; the hole card is not among them before the end. */
+        DealerView: {
+            cards: string[];
+            total: number;
         };
         /**
          * @description The codes of `server:disconnect`.
@@ -300,8 +355,33 @@ export interface components {
             message_id: string;
             text: string;
         };
+        /** @description What using an item gives for so many seconds. */
+        EffectView: {
+            /** @enum {string} */
+            kind: "shield" | "luck";
+            seconds: number;
+            percent: number;
+        };
         /** @description `{}`: done, and there is nothing to tell. */
         Empty: Record<string, never>;
+        /** @description A game that came to its end without its player. */
+        EndedGame: {
+            game: components["schemas"]["GameView"];
+        };
+        /**
+         * @description One change of a wallet: what it gained (or lost) and had then; `at` in ms.
+         *
+         *     `reason` and `ref` tell what for: a transfer's `ref` is its note. `players` are the others of it.
+         */
+        EntryView: {
+            id: string;
+            at: number;
+            amount: number;
+            balance: number;
+            reason: string;
+            ref: string;
+            players: string[];
+        };
         /**
          * @description Why something was refused: RFC 9457 problem details, the same over sockets and REST.
          *
@@ -330,6 +410,44 @@ export interface components {
             message: string;
             type: string;
         };
+        /** @description The game after the step, and what the caller has then. */
+        GameReply: {
+            game: components["schemas"]["GameView"];
+            balance: number;
+        };
+        /**
+         * @description A game as its player sees it.
+         *
+         *     `turn` is the hand that is played, by its place. `deadline` (ms) is when an open game is given back if nothing is done. `payout`, of all bets together, and `seed` are there when the game is over.
+         */
+        GameView: {
+            id: string;
+            /** @enum {string} */
+            status: "insurance" | "playing" | "finished" | "refunded";
+            bet: number;
+            staked: number;
+            insurance: number;
+            hands: components["schemas"]["HandView"][];
+            turn: number;
+            can: ("hit" | "stand" | "double" | "split")[];
+            dealer: components["schemas"]["DealerView"];
+            deadline: number | null;
+            payout?: number;
+            commitment: string;
+            seed?: string;
+            version: number;
+        };
+        /** @description A hand of the player's; how it ended and what it paid, once that is known. */
+        HandView: {
+            cards: string[];
+            total: number;
+            soft: boolean;
+            bet: number;
+            done: boolean;
+            /** @enum {string} */
+            outcome?: "blackjack" | "win" | "push" | "lose" | "bust";
+            paid?: number;
+        };
         /** @description The oldest message first; `next_before` is null at the room's beginning. */
         HistoryReply: {
             messages: components["schemas"]["ChatMessage"][];
@@ -339,6 +457,30 @@ export interface components {
         InRoom: {
             room: string;
         };
+        /** @description Whether to bet half on the dealer's blackjack. */
+        Insure: {
+            game_id: string;
+            take: boolean;
+            key: string;
+        };
+        /** @description All that the caller owns, and what works for him. */
+        InventoryReply: {
+            items: components["schemas"]["OwnedView"][];
+            boosts: components["schemas"]["BoostView"][];
+        };
+        /** @description Something for sale; null is without a bound. `left` is for all, `yours` for the caller. */
+        ItemView: {
+            id: string;
+            name: string;
+            description: string;
+            price: number;
+            resale: number;
+            left: number | null;
+            yours: number | null;
+            closes: number | null;
+            keeps_seconds: number | null;
+            effect: components["schemas"]["EffectView"] | null;
+        };
         /** @description A room as it is entered: who came first, how many they are, what was said last. */
         Joined: {
             room: string;
@@ -346,9 +488,23 @@ export interface components {
             member_count: number;
             messages: components["schemas"]["ChatMessage"][];
         };
+        /** @description Entries, the newest first; null as the cursor when there are no more. */
+        LedgerReply: {
+            entries: components["schemas"]["EntryView"][];
+            next_before: string | null;
+        };
+        /** @description Some that expire together, at a time in ms or never. */
+        LotView: {
+            count: number;
+            expires_at: number | null;
+        };
         /** @description The duel as the caller sees it, null if there is none. */
         MaybeDuelReply: {
             duel: components["schemas"]["DuelView"] | null;
+        };
+        /** @description The game, null if there is none. */
+        MaybeGameReply: {
+            game: components["schemas"]["GameView"] | null;
         };
         /** @description A player in a room. */
         Member: {
@@ -359,6 +515,11 @@ export interface components {
         /** @description The message as it is now. */
         MessageReply: {
             message: components["schemas"]["ChatMessage"];
+        };
+        /** @description The game to go on with; the same key moves once, however often it is sent. */
+        Move: {
+            game_id: string;
+            key: string;
         };
         /** @description Who may not speak, for how long, and why. */
         Mute: {
@@ -376,6 +537,14 @@ export interface components {
         };
         /** @description `{}`. */
         Nothing: Record<string, never>;
+        /** @description Something that a player should see; `by` is who did it, `at` in ms. */
+        Notification: {
+            kind: string;
+            by: components["schemas"]["RobberView"];
+            success: boolean;
+            amount: number;
+            at: number;
+        };
         /** @description Which message. */
         OneMessage: {
             message_id: string;
@@ -387,10 +556,55 @@ export interface components {
             connected: boolean;
             deadline: number | null;
         };
+        /** @description An order as it stands now. */
+        OrderNews: {
+            order: components["schemas"]["OrderView"];
+        };
+        /** @description An order of the caller's, and whether money moves. */
+        OrderReply: {
+            order: components["schemas"]["OrderView"];
+            notice: string;
+        };
+        /** @description An order; `url` is where to pay, null when there is nothing to pay any more. */
+        OrderView: {
+            id: string;
+            /** @enum {string} */
+            status: "created" | "paid" | "granted" | "refunded";
+            pack: components["schemas"]["PackView"];
+            url: string | null;
+            created_at: number;
+        };
         /** @description A fighter's own cards: those dealt until he has played, then the drawn ones. */
         OwnView: {
             hand: string[];
             played: boolean;
+        };
+        /** @description What the caller has of one item. */
+        OwnedView: {
+            item: string;
+            count: number;
+            lots: components["schemas"]["LotView"][];
+        };
+        /** @description Coins for money; the price is in the currency's smallest unit. */
+        PackView: {
+            id: string;
+            name: string;
+            coins: number;
+            price: number;
+            currency: string;
+        };
+        /** @description What can be bought, and whether money moves. */
+        PacksReply: {
+            provider: string;
+            notice: string;
+            packs: components["schemas"]["PackView"][];
+        };
+        /** @description The newest entries, or those before the cursor that a page ended with. */
+        PageOfLedger: {
+            /** @default null */
+            before?: string | null;
+            /** @default 50 */
+            limit?: number;
         };
         /** @description Which of the five cards, by position, are kept in this round. */
         Play: {
@@ -459,6 +673,11 @@ export interface components {
             duel: components["schemas"]["DuelView"] | null;
             muted_until: number | null;
         };
+        /** @description Who tried. */
+        RobberView: {
+            id: string;
+            name: string;
+        };
         /** @description A round's showdown; hands and ranks by player id, no winner if they are equal. */
         RoundNews: {
             round: number;
@@ -489,6 +708,12 @@ export interface components {
             /** @default null */
             client_id?: string | null;
         };
+        /** @description What those who run the server should look at, and how much of it there is. */
+        ServerNotice: {
+            /** @constant */
+            kind: "audit";
+            findings: number;
+        };
         /**
          * @description Signed in: who, as what, and what the client has to know to show the truth.
          *
@@ -510,9 +735,46 @@ export interface components {
             /** @enum {string} */
             status: "online" | "away" | "busy";
         };
+        /** @description What is for sale now. */
+        ShopReply: {
+            items: components["schemas"]["ItemView"][];
+        };
+        /** @description The bet; the same key deals once, however often it is sent. */
+        Start: {
+            bet: number;
+            key: string;
+        };
         /** @description The status that others see from now on. */
         StatusReply: {
             status: string;
+        };
+        /** @description So many of an item; the same key trades once, however often it is sent. */
+        Trade: {
+            item: string;
+            /** @default 1 */
+            count?: number;
+            key: string;
+        };
+        /** @description The caller's balance, what was paid in all, and how many he owns now. */
+        TradeReply: {
+            balance: number;
+            price: number;
+            owned: number;
+        };
+        /** @description Coins for another player; the same key sends once, however often it is sent. */
+        Transfer: {
+            to: string;
+            amount: number;
+            key: string;
+            /** @default  */
+            note?: string;
+        };
+        /** @description The sender's new balance, what went to the other, and what it cost on top. */
+        TransferReply: {
+            balance: number;
+            to: string;
+            amount: number;
+            fee: number;
         };
         /** @description Who writes at this moment. */
         TypingEvent: {
@@ -525,9 +787,48 @@ export interface components {
             /** @default  */
             reason?: string;
         };
+        /** @description One of an item; the same key uses one, however often it is sent. */
+        Use: {
+            item: string;
+            key: string;
+        };
+        /** @description The boost as it is now, and how many of the item are left. */
+        UseReply: {
+            /** @enum {string} */
+            kind: "shield" | "luck";
+            percent: number;
+            until: number;
+            owned: number;
+        };
+        /** @description What a player has now, and by what it changed; `id` is the entry's. */
+        WalletChanged: {
+            id: string;
+            balance: number;
+            amount: number;
+            reason: string;
+            ref: string;
+            at: number;
+        };
+        /** @description One duel, by its id. */
+        WatchedDuel: {
+            duel_id: string;
+        };
+        /** @description The duel as everybody may see it. */
+        WatchedReply: {
+            duel: components["schemas"]["DuelView"];
+        };
         /** @description One duel, by its id. */
         WhichDuel: {
             duel_id: string;
+        };
+        /** @description A game, or the one that is open. */
+        WhichGame: {
+            /** @default null */
+            game_id?: string | null;
+        };
+        /** @description One order, by its id. */
+        WhichOrder: {
+            order_id: string;
         };
         /** @description What to say to whom; the same `client_id` says it once. */
         Whisper: {
@@ -607,6 +908,10 @@ export interface components {
             status: "ready" | "not_ready";
             failing: string[];
         };
+        /** @description The webhook was understood. */
+        Received: {
+            received: boolean;
+        };
         /** @description The newest refresh token of a sign-in. */
         Refresh: {
             refresh_token: string;
@@ -649,31 +954,58 @@ export interface components {
     };
     pathItems: never;
 }
+export type Attempt = components['schemas']['Attempt'];
+export type AttemptReply = components['schemas']['AttemptReply'];
 export type Author = components['schemas']['Author'];
+export type BalanceReply = components['schemas']['BalanceReply'];
+export type BoostView = components['schemas']['BoostView'];
+export type Buy = components['schemas']['Buy'];
 export type Challenge = components['schemas']['Challenge'];
 export type ChatMessage = components['schemas']['ChatMessage'];
 export type ConnectAuth = components['schemas']['ConnectAuth'];
 export type Connected = components['schemas']['Connected'];
+export type DealerView = components['schemas']['DealerView'];
 export type Disconnect = components['schemas']['Disconnect'];
 export type DuelReply = components['schemas']['DuelReply'];
 export type DuelView = components['schemas']['DuelView'];
 export type EditMessage = components['schemas']['EditMessage'];
+export type EffectView = components['schemas']['EffectView'];
 export type Empty = components['schemas']['Empty'];
+export type EndedGame = components['schemas']['EndedGame'];
+export type EntryView = components['schemas']['EntryView'];
 export type ErrorObject = components['schemas']['ErrorObject'];
 export type Farewell = components['schemas']['Farewell'];
 export type FieldProblem = components['schemas']['FieldProblem'];
+export type GameReply = components['schemas']['GameReply'];
+export type GameView = components['schemas']['GameView'];
+export type HandView = components['schemas']['HandView'];
 export type HistoryReply = components['schemas']['HistoryReply'];
 export type InRoom = components['schemas']['InRoom'];
+export type Insure = components['schemas']['Insure'];
+export type InventoryReply = components['schemas']['InventoryReply'];
+export type ItemView = components['schemas']['ItemView'];
 export type Joined = components['schemas']['Joined'];
+export type LedgerReply = components['schemas']['LedgerReply'];
+export type LotView = components['schemas']['LotView'];
 export type MaybeDuelReply = components['schemas']['MaybeDuelReply'];
+export type MaybeGameReply = components['schemas']['MaybeGameReply'];
 export type Member = components['schemas']['Member'];
 export type MessageReply = components['schemas']['MessageReply'];
+export type Move = components['schemas']['Move'];
 export type Mute = components['schemas']['Mute'];
 export type MutedEvent = components['schemas']['MutedEvent'];
 export type Nothing = components['schemas']['Nothing'];
+export type Notification = components['schemas']['Notification'];
 export type OneMessage = components['schemas']['OneMessage'];
 export type OpponentView = components['schemas']['OpponentView'];
+export type OrderNews = components['schemas']['OrderNews'];
+export type OrderReply = components['schemas']['OrderReply'];
+export type OrderView = components['schemas']['OrderView'];
 export type OwnView = components['schemas']['OwnView'];
+export type OwnedView = components['schemas']['OwnedView'];
+export type PackView = components['schemas']['PackView'];
+export type PacksReply = components['schemas']['PacksReply'];
+export type PageOfLedger = components['schemas']['PageOfLedger'];
 export type Play = components['schemas']['Play'];
 export type PlayerInfo = components['schemas']['PlayerInfo'];
 export type PlayerView = components['schemas']['PlayerView'];
@@ -685,16 +1017,31 @@ export type RefreshSession = components['schemas']['RefreshSession'];
 export type ReportMessage = components['schemas']['ReportMessage'];
 export type ReportReply = components['schemas']['ReportReply'];
 export type Resume = components['schemas']['Resume'];
+export type RobberView = components['schemas']['RobberView'];
 export type RoundNews = components['schemas']['RoundNews'];
 export type RoundView = components['schemas']['RoundView'];
 export type SendMessage = components['schemas']['SendMessage'];
+export type ServerNotice = components['schemas']['ServerNotice'];
 export type SessionReady = components['schemas']['SessionReady'];
 export type SessionReply = components['schemas']['SessionReply'];
 export type SetPresence = components['schemas']['SetPresence'];
+export type ShopReply = components['schemas']['ShopReply'];
+export type Start = components['schemas']['Start'];
 export type StatusReply = components['schemas']['StatusReply'];
+export type Trade = components['schemas']['Trade'];
+export type TradeReply = components['schemas']['TradeReply'];
+export type Transfer = components['schemas']['Transfer'];
+export type TransferReply = components['schemas']['TransferReply'];
 export type TypingEvent = components['schemas']['TypingEvent'];
 export type Unmute = components['schemas']['Unmute'];
+export type Use = components['schemas']['Use'];
+export type UseReply = components['schemas']['UseReply'];
+export type WalletChanged = components['schemas']['WalletChanged'];
+export type WatchedDuel = components['schemas']['WatchedDuel'];
+export type WatchedReply = components['schemas']['WatchedReply'];
 export type WhichDuel = components['schemas']['WhichDuel'];
+export type WhichGame = components['schemas']['WhichGame'];
+export type WhichOrder = components['schemas']['WhichOrder'];
 export type Whisper = components['schemas']['Whisper'];
 export type AccountView = components['schemas']['AccountView'];
 export type CharacterAnswer = components['schemas']['CharacterAnswer'];
@@ -709,6 +1056,7 @@ export type MeAnswer = components['schemas']['MeAnswer'];
 export type NewAccount = components['schemas']['NewAccount'];
 export type NewCharacter = components['schemas']['NewCharacter'];
 export type Readiness = components['schemas']['Readiness'];
+export type Received = components['schemas']['Received'];
 export type Refresh = components['schemas']['Refresh'];
 export type StoreView = components['schemas']['StoreView'];
 export type TokenAnswer = components['schemas']['TokenAnswer'];
@@ -2033,6 +2381,194 @@ export interface operations {
             };
         };
     };
+    webhook: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The provider's signature of the body. */
+                "Stripe-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /** @example {} */
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description The webhook was understood. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "received": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Received"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /** @description `unauthenticated`: It is not signed by the provider, or long ago. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No provider speaks here, or it speaks of no order of ours. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `conflict`: Another amount was paid than was asked for. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
     health_live: {
         parameters: {
             query?: never;
@@ -2391,12 +2927,12 @@ export interface ClientToServerEvents {
   /** Offer a duel; it lives for a minute. */
   "duel:challenge": (
     data: Challenge,
-    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Start a duel that the caller was challenged to. */
   "duel:accept": (
     data: WhichDuel,
-    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Say no to a challenge. */
   "duel:decline": (
@@ -2430,13 +2966,108 @@ export interface ClientToServerEvents {
   ) => void;
   /** Watch others fight, without their hands. */
   "duel:spectate": (
-    data: WhichDuel,
-    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "duel_over" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    data: WatchedDuel,
+    acknowledge: Acknowledge<WatchedReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "duel_over" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Watch no more. */
   "duel:unspectate": (
-    data: WhichDuel,
-    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    data: WatchedDuel,
+    acknowledge: Acknowledge<WatchedReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** What the caller has. */
+  "wallet:get": (
+    data: Nothing,
+    acknowledge: Acknowledge<BalanceReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** What happened to the caller's wallet. */
+  "wallet:ledger": (
+    data: PageOfLedger,
+    acknowledge: Acknowledge<LedgerReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Give coins to another player. */
+  "wallet:transfer": (
+    data: Transfer,
+    acknowledge: Acknowledge<TransferReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** What is for sale now. */
+  "shop:list": (
+    data: Nothing,
+    acknowledge: Acknowledge<ShopReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Buy some of an item. */
+  "shop:buy": (
+    data: Trade,
+    acknowledge: Acknowledge<TradeReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** What the caller owns, and what works for him. */
+  "inventory:list": (
+    data: Nothing,
+    acknowledge: Acknowledge<InventoryReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Use one of an item. */
+  "inventory:use": (
+    data: Use,
+    acknowledge: Acknowledge<UseReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Give some of an item back to the shop. */
+  "inventory:sell": (
+    data: Trade,
+    acknowledge: Acknowledge<TradeReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Rob another player. */
+  "rob:attempt": (
+    data: Attempt,
+    acknowledge: Acknowledge<AttemptReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** What can be bought. */
+  "purchase:packs": (
+    data: Nothing,
+    acknowledge: Acknowledge<PacksReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Order a pack of coins; the answer says where to pay. */
+  "purchase:create": (
+    data: Buy,
+    acknowledge: Acknowledge<OrderReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "idempotency_mismatch" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** An order of the caller's as it stands. */
+  "purchase:get": (
+    data: WhichOrder,
+    acknowledge: Acknowledge<OrderReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Bet, and be dealt two cards. */
+  "blackjack:start": (
+    data: Start,
+    acknowledge: Acknowledge<GameReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Take a card. */
+  "blackjack:hit": (
+    data: Move,
+    acknowledge: Acknowledge<GameReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Take no more cards for this hand. */
+  "blackjack:stand": (
+    data: Move,
+    acknowledge: Acknowledge<GameReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Double the bet of this hand, and take one last card. */
+  "blackjack:double": (
+    data: Move,
+    acknowledge: Acknowledge<GameReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Make two hands of a pair, with a bet on each. */
+  "blackjack:split": (
+    data: Move,
+    acknowledge: Acknowledge<GameReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Insure the bet against the dealer's blackjack, or decline it. */
+  "blackjack:insure": (
+    data: Insure,
+    acknowledge: Acknowledge<GameReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** A game of the caller's as it stands. */
+  "blackjack:state": (
+    data: WhichGame,
+    acknowledge: Acknowledge<MaybeGameReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
 }
 
@@ -2448,6 +3079,8 @@ export interface ServerToClientEvents {
   "server:error": (data: ErrorObject) => void;
   /** The server ends the connection, and says why. An error never does. */
   "server:disconnect": (data: Farewell) => void;
+  /** The audit of the books found something. */
+  "server:notice": (data: ServerNotice, offset?: string) => void;
   /** Somebody said something. */
   "chat:message": (data: ChatMessage, offset?: string) => void;
   /** A message says something else now. */
@@ -2470,4 +3103,12 @@ export interface ServerToClientEvents {
   "duel:state": (data: DuelView, offset?: string) => void;
   /** The duel is over; a last `duel:state` came before. */
   "duel:ended": (data: DuelView, offset?: string) => void;
+  /** A wallet has another balance. */
+  "wallet:changed": (data: WalletChanged, offset?: string) => void;
+  /** The player was robbed, or was to be. */
+  "notification": (data: Notification, offset?: string) => void;
+  /** Coins were granted or taken back. */
+  "purchase:changed": (data: OrderNews, offset?: string) => void;
+  /** A game was given back after BLACKJACK__IDLE_SECONDS without a move. */
+  "blackjack:ended": (data: EndedGame, offset?: string) => void;
 }

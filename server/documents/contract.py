@@ -12,9 +12,26 @@ from server.documents.schemas import Schema
 VERSION = "1.0.0"  # of the protocol: the major one is that of /api/v1
 LICENSE = {"name": "MIT", "identifier": "MIT"}
 
-_SECTIONS = ("limits", "auth", "duels", "chat", "presence", "recovery")
+_SECTIONS = (
+    "limits",
+    "auth",
+    "duels",
+    "chat",
+    "presence",
+    "recovery",
+    "economy",
+    "rob",
+    "blackjack",
+)
 # What is nobody's business outside, or says nothing to a client.
-_PRIVATE = ("SECRET", "MASKED_WORDS", "CHAT__TAIL", "CHAT__BUFFER", "CHAT__ARCHIVE_BATCH")
+_PRIVATE = (
+    "SECRET",
+    "SHOP_FILE",
+    "MASKED_WORDS",
+    "CHAT__TAIL",
+    "CHAT__BUFFER",
+    "CHAT__ARCHIVE_BATCH",
+)
 
 TITLE = "Showdown"
 _CODES = """## Error codes

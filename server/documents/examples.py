@@ -5,6 +5,7 @@ Each field has its sample by name, else by type; a test holds every example to i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ DUEL_ID = "0193e5a9d27743c1be08"
 NOW = 1_795_342_800_000
 SEED = "5e" * 32
 TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"  # noqa: S105
+ENTRY_ID = "0193e5a7c4ee" + "0" * 16
 MESSAGE_ID = f"{NOW}-00000@global"
 
 BY_NAME: Mapping[str, Any] = {
@@ -63,6 +65,25 @@ BY_NAME: Mapping[str, Any] = {
     "node": "n1",
     "status": "online",
     "stake": 0,
+    "players": [BOB],
+    "victim_id": BOB,
+    "balance": 1_000,
+    "amount": 100,
+    "fee": 0,
+    "bet": 10,
+    "staked": 10,
+    "cards": ["AS", "7D"],
+    "total": 18,
+    "game_id": "0193e5ab30c4d81f6e27",
+    "item": "padlock",
+    "count": 1,
+    "pack": "purse",
+    "order_id": "0193e5ac94a01b7de335",
+    "currency": "eur",
+    "provider": "sandbox",
+    "notice": "This is a sandbox: no money moves.",
+    "url": None,
+    "ref": "",
     "seconds": 300,
     "member_count": 1,
     "request_id": "9f2c4b1e-2a",
@@ -162,6 +183,9 @@ class Examples:
         return {name: self._of(one, name) for name, one in fields.items()}
 
     def _of_value(self, schema: Schema, field: str) -> Any:
+        if "pattern" in schema:
+            samples = (BY_NAME.get(field, field), ANN, ENTRY_ID)
+            return next(one for one in samples if re.search(schema["pattern"], one))
         if field in BY_NAME:
             return BY_NAME[field]
         match schema:

@@ -173,6 +173,7 @@ class OpenApi:
             "summary": summary,
             **({"description": text} if text else {}),
             **({"security": [{"bearer": []}]} if route.signed_in else {}),
+            **(_signature(route) if route.signature else {}),
             **({"requestBody": self._body(route)} if body and route.payload is not Nothing else {}),
             "responses": {
                 str(route.status): self._success(route),
@@ -188,6 +189,10 @@ class OpenApi:
         return name if self._names[name] == 1 else f"{_tag(route.handler.__module__)}_{name}"
 
     def _body(self, route: Route[Any]) -> Schema:
+        if route.signature:
+            text = "As the provider sent it; what it signed."
+            schema: Schema = {"type": "object", "description": text}
+            return {"required": True, "content": {JSON: {"schema": schema, "example": {}}}}
         schema = self._schemas.of(route.payload)
         fields = route.payload.model_fields.values()
         example = self._examples.of(schema)
@@ -259,12 +264,18 @@ class OpenApi:
 def _types(routes: Sequence[Route[Any]]) -> Iterable[Any]:
     yield ErrorObject
     for route in routes:
-        if route.payload is not Nothing:
+        if route.payload is not Nothing and not route.signature:
             yield route.payload
         if answer_of(route.handler) is not type(None):
             yield answer_of(route.handler)
     for probe in PROBES:
         yield from (type_ for _, type_ in probe.answers)
+
+
+def _signature(route: Route[Any]) -> Schema:
+    header = {"name": route.signature, "in": "header", "required": True}
+    text = "The provider's signature of the body."
+    return {"parameters": [{**header, "description": text, "schema": {"type": "string"}}]}
 
 
 def _tag(module: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ Refusals = Mapping[type[GameError], str]
 """Each with when it comes."""
 
 _RAISES = "\n\nRaises:\n"
+_SAME = re.compile(r"as for `(\w+)`\.")
 _ENTRY = re.compile(r"^ {4}(\w+(?:, \w+)*): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 
@@ -26,12 +28,21 @@ def described(handler: Any) -> tuple[str, str, Refusals]:
     """
     text, _, raises = (inspect.getdoc(handler) or "").partition(_RAISES)
     summary, _, rest = text.partition("\n\n")
-    refusals = {
-        getattr(errors, name): unwrapped(when)
-        for names, when in _ENTRY.findall(raises)
-        for name in names.split(", ")
-    }
+    refusals: dict[type[GameError], str] = {}
+    for names, when in _ENTRY.findall(raises):
+        for name in names.split(", "):
+            error = getattr(errors, name)
+            refusals[error] = _when(error, unwrapped(when), handler)
     return unwrapped(summary), unwrapped(rest), refusals
+
+
+def _when(error: type[GameError], when: str, handler: Any) -> str:
+    """The words for it, also where they stand at another handler of the same module."""
+    same = _SAME.fullmatch(when)
+    if same is None:
+        return when
+    other = getattr(sys.modules[handler.__module__], same[1])
+    return described(other.handler)[2][error]
 
 
 def titles(*classes: type[GameError]) -> Refusals:

@@ -6,6 +6,7 @@ integration tests; here it is made sure that nothing of the documents is left ou
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -16,10 +17,16 @@ import pytest
 from tests.documented import Contract, contract
 from tests.harness import ADMIN, ADMIN_PASSWORD, Player, Server, Table
 from tests.integration.chat_kit import new_room
+from tests.integration.hosting import Host
+from tests.integration.stripe import SECRET, Stripe, stripe
+from tests.integration.test_purchases import settings as at_bank
 from tests.integration.wire import ENGINE, packet
 
 PASSWORD = "correct horse"
 NOBODY = "0" * 20
+MOVES = {"hit", "stand", "double", "split", "insure"}
+GAMES = 300
+ELSEWHERE = {("on.server.notice", True)}  # tests/integration/test_audit.py
 HOLD_ALL = [0, 1, 2, 3, 4]
 
 
@@ -33,7 +40,7 @@ def documents() -> Iterator[Contract]:
 
 
 async def test_all_that_is_documented_happens_as_documented(
-    lone: Server, table: Table, documents: Contract
+    lone: Server, host: Host, table: Table, documents: Contract
 ) -> None:
     await accounts(lone, table)
     await probes(lone, table, documents)
@@ -43,8 +50,15 @@ async def test_all_that_is_documented_happens_as_documented(
     await moderation(lone, table)
     await presence(lone, table)
     await duels(lone, table)
+    await wallet(lone, table)
+    await shop(lone, table)
+    await blackjack(lone, table)
+    async with stripe() as bank:
+        server = host.start(Server, BLACKJACK__IDLE_SECONDS=1, **at_bank(bank))
+        await purchases(server, table, bank, documents)
+        await left_alone(server, table)
     documented = set(documents.operations())
-    assert documented - documents.seen == set(), "documented, but driven by no story"
+    assert documented - documents.seen == ELSEWHERE, "documented, but driven by no story"
     assert documents.seen <= documented | {(key, False) for key, _ in documented}
 
 
@@ -211,6 +225,84 @@ async def back_and_forth(ann: Player, bob: Player) -> None:
     assert (await ann.next("duel:opponent"))["connected"] is False
     await bob.connect()
     assert (await ann.next("duel:opponent"))["connected"] is True
+
+
+async def wallet(server: Server, table: Table) -> None:
+    ann, bob = await table.seat(server.url), await table.seat(server.url)
+    await ann.do("wallet:get")
+    await ann.do("wallet:transfer", to=bob.id, amount=10, key="1")
+    assert await ann.fails("wallet:transfer", to=NOBODY, amount=1, key="2") == "not_found"
+    await bob.next("wallet:changed")
+    await bob.do("wallet:ledger", limit=10)
+    assert await bob.fails("wallet:ledger", before="now") == "validation_failed"
+    assert await bob.fails("wallet:get", nonsense=1) == "validation_failed"
+    await ann.do("rob:attempt", victim_id=bob.id, key="3")
+    assert await ann.fails("rob:attempt", victim_id=ann.id, key="4") == "validation_failed"
+    assert (await bob.next("notification"))["by"]["id"] == ann.id
+
+
+async def shop(server: Server, table: Table) -> None:
+    ann = await table.seat(server.url)
+    await ann.do("shop:list")
+    await ann.do("shop:buy", item="padlock", count=2, key="1")
+    await ann.do("inventory:use", item="padlock", key="2")
+    await ann.do("inventory:list")
+    await ann.do("inventory:sell", item="padlock", key="3")
+    for event in ("shop:list", "inventory:list"):
+        assert await ann.fails(event, nonsense=1) == "validation_failed"
+    for event in ("shop:buy", "inventory:use", "inventory:sell"):
+        assert await ann.fails(event, item="castle", key=event) == "not_found"
+
+
+async def blackjack(server: Server, table: Table) -> None:
+    """Games until every move was possible once: one pair in 17, one ace in 13 of the dealer's."""
+    ann, done = await table.seat(server.url), set[str]()
+    for number in range(GAMES):
+        if done == MOVES:
+            break
+        game = (await ann.do("blackjack:start", bet=2, key=f"start {number}"))["game"]
+        for step in itertools.count():
+            if not game["can"]:
+                break
+            offered = [*game["can"], *(["insure"] if game["status"] == "insurance" else [])]
+            fresh = [move for move in reversed(offered) if move not in done]
+            move = [*fresh, "stand"][0]
+            done.add(move)
+            which = {"game_id": game["id"], "key": f"{number} {step}"}
+            more = {"take": False} if move == "insure" else {}
+            game = (await ann.do(f"blackjack:{move}", **which, **more))["game"]
+    assert done == MOVES
+    await ann.do("blackjack:state")
+    assert await ann.fails("blackjack:start", bet=0, key="1") == "validation_failed"
+    assert await ann.fails("blackjack:state", game_id=NOBODY) == "not_found"
+    for move in MOVES:
+        more = {"take": True} if move == "insure" else {}
+        which = {"game_id": NOBODY, "key": "1"}
+        assert await ann.fails(f"blackjack:{move}", **which, **more) == "not_found"
+
+
+async def purchases(server: Server, table: Table, bank: Stripe, documents: Contract) -> None:
+    ann = await table.seat(server.url)
+    await ann.do("purchase:packs")
+    assert await ann.fails("purchase:packs", nonsense=1) == "validation_failed"
+    order = (await ann.do("purchase:create", pack="purse", key="1"))["order"]
+    assert await ann.fails("purchase:create", pack="castle", key="2") == "not_found"
+    await ann.do("purchase:get", order_id=order["id"])
+    assert await ann.fails("purchase:get", order_id=NOBODY) == "not_found"
+    path, paid = "/api/v1/purchases/stripe", bank.paid(order["id"])
+    for secret, status in (("guessed", 401), (SECRET, 200)):
+        async with table.http.post(server.url + path, **bank.said(paid, secret)) as answer:
+            assert answer.status == status
+            documents.called("POST", path, status, await answer.json(content_type=None), body=paid)
+    await ann.next("purchase:changed")
+
+
+async def left_alone(server: Server, table: Table) -> None:
+    ann = await table.seat(server.url)
+    for number in range(GAMES):
+        if (await ann.do("blackjack:start", bet=1, key=str(number)))["game"]["can"]:
+            break
+    await ann.next("blackjack:ended", seconds=30)
 
 
 async def test_the_documents_are_served_as_files_and_as_a_page(lone: Server, table: Table) -> None:
