@@ -45,7 +45,10 @@ class Judge:
         if key not in self._ready:
             whole = {**closed(schema), "components": {"schemas": self._schemas}}
             self._ready[key] = jsonschema_rs.validator_for(whole)
-        found = self._ready[key].iter_errors(data)
+        try:
+            found = list(self._ready[key].iter_errors(data))
+        except ValueError as error:  # bytes, say: no JSON
+            return [f"{key}: {error}"]
         return [f"{key}: {one.message} at {'/'.join(map(str, one.instance_path))}" for one in found]
 
 
