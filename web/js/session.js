@@ -88,14 +88,17 @@ export class Session extends EventTarget {
   async fresh({ force = false } = {}) {
     if (!this.tokens) throw new Refused({ code: "unauthenticated" });
     if (!force && this.tokens.expires_at - Date.now() > early(this.tokens)) return this.tokens.access_token;
-    this.#refreshing ??= this.#inTurn(this.tokens.access_token).finally(() => {
+    const refreshing = (this.#refreshing ??= this.#inTurn(this.tokens.access_token).finally(() => {
       this.#refreshing = null;
-    });
-    return this.#refreshing;
+    }));
+    return refreshing;
   }
 
-  /** @param {string} old the access token to be replaced */
-  #inTurn(old) {
+  /**
+   * @param {string} old the access token to be replaced
+   * @returns {Promise<string>}
+   */
+  async #inTurn(old) {
     const take = () => this.#refresh(old);
     const shared = this.#store === localStorage && navigator.locks; // only on HTTPS and loopback
     return shared ? navigator.locks.request("showdown.refresh", take) : take();
