@@ -19,6 +19,13 @@ PATIENCE = 20.0
 SENTINEL = 700_000_000  # the first of the ack ids that tell where a batch ends
 
 
+def visiting() -> aiohttp.ClientSession:
+    """As many connections as are asked for; those that are idle end soon, since each is a
+    task and a descriptor of the server.
+    """
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=0.5))
+
+
 class Raw:
     """A client without manners, over WebSocket; checks whatever it is told."""
 

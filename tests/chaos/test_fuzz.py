@@ -16,7 +16,7 @@ import pytest
 
 from tests.chaos import junk
 from tests.chaos.chaos_kit import Footprint, Probe, quick, started, unharmed
-from tests.chaos.raw import CODES, PATIENCE, Clients, Raw
+from tests.chaos.raw import CODES, PATIENCE, Clients, Raw, visiting
 from tests.fixtures import Stores, on
 from tests.harness import Player, Server, Table
 
@@ -187,11 +187,11 @@ async def test_ten_thousand_messages_of_junk_leave_no_trace(emptied: Stores, tab
             # Polling sessions that are left behind end soon.
             LIMITS__PING_SECONDS=2,
             LIMITS__PING_TIMEOUT_SECONDS=2,
-            # Full after the warm-up, so that it stays what it is.
-            MONGO__POOL_SIZE=4,
+            # Full at once, so that it stays what it is.
+            MONGO__POOL_SIZE=1,
         ),
     )
-    async with started(**settings) as server, aiohttp.ClientSession() as http:
+    async with started(**settings) as server, visiting() as http:
         guest = await table.guest(server.url)
         fuzz = Fuzz(server, http, guest.tokens)
         dice = random.Random(2)
@@ -235,7 +235,7 @@ async def test_with_the_usual_limits_who_sends_junk_is_sent_away(
     emptied: Stores, table: Table
 ) -> None:
     settings = on(emptied, MONGO__POOL_SIZE=1)  # full at once
-    async with started(**settings) as server, aiohttp.ClientSession() as http:
+    async with started(**settings) as server, visiting() as http:
         guest = await table.guest(server.url)
         fuzz = Fuzz(server, http, guest.tokens)
         footprint = Footprint(server, emptied, table)
