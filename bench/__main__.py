@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import resource
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -28,6 +29,8 @@ def main() -> int:
     """Run what was asked for; 1 if something of it failed."""
     asked = arguments()
     _allow_many_files()
+    for number in (signal.SIGINT, signal.SIGTERM):  # in the background, Ctrl-C is ignored
+        signal.signal(number, lambda *_: sys.exit("stopped"))
     gc.disable()  # the load generator makes no cycles, and must not pause
     chosen = [one for one in SCENARIOS if not asked.only or one.name in asked.only]
     scale = QUICK if asked.quick else FULL

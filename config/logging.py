@@ -65,6 +65,13 @@ def _adopt_standard_library(shared: list[Any], renderer: list[Any], level: str) 
     # One line a request and a packet is what metrics are for.
     for noisy in ("aiohttp.access", "socketio", "engineio", "asyncio", "pymongo"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(_is_ours)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Not what is no HTTP: it was answered, and anybody can send it, a trace each time."""
+    error = record.exc_info[1] if record.exc_info else None
+    return type(error).__module__ not in {"aiohttp.http_exceptions", "aiohttp.web_protocol"}
 
 
 def get_logger(name: str) -> Any:

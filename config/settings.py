@@ -98,6 +98,56 @@ class Duels(Section):
     incoming: int = _default(20, "open challenges to one player", ge=1)
 
 
+class Economy(Section):
+    """Coins: integers, never lost and never made but by the mint."""
+
+    starting_balance: int = _default(1_000, "what a new character has, minted", ge=0)
+    transfer_fee_permille: int = _default(0, "of a transfer, burnt, on top of it", ge=0, le=1_000)
+    transfer_daily: int = _default(1_000_000, "what a player may send in a UTC day", ge=1)
+    shop_file: Path | None = _default(None, "the shop's items; none: config/shop.json")
+
+
+class Rob(Section):
+    """Robberies. The numbers are ours: of a thousand coins a robbery takes 100 on average, a
+    failure costs 100, and four in ten succeed, so that it pays only against the rich.
+    """
+
+    odds_percent: int = _default(40, "of a robbery without luck", ge=0, le=100)
+    most_odds_percent: int = _default(80, "with all luck; never certain", ge=0, le=100)
+    least_loot_permille: int = _default(50, "of the victim's coins, at the least", ge=0, le=1_000)
+    most_loot_permille: int = _default(150, "at the most, drawn evenly", ge=0, le=1_000)
+    fine_permille: int = _default(100, "of the robber's coins, to the victim", ge=0, le=1_000)
+    least_balance: int = _default(100, "of either; who has less is left alone", ge=1)
+    cooldown_seconds: int = _default(3_600, "between two attempts of a player", ge=0)
+    shield_seconds: int = _default(1_800, "nobody is robbed again so soon", ge=0)
+
+
+class Blackjack(Section):
+    """The table against the house."""
+
+    most_bet: int = _default(10_000, "what one game can cost the house is some of these", ge=1)
+    idle_seconds: int = _default(7_200, "left alone so long, all bets are given back", ge=1)
+
+
+class Purchases(Section):
+    """Coins for money."""
+
+    provider: Literal["off", "sandbox", "stripe"] | None = _default(
+        None, "none: the sandbox, which moves no money, on embedded stores, else off"
+    )
+    packs_file: Path | None = _default(None, "what is sold; none: config/packs.json")
+    stripe_url: str = _default("https://api.stripe.com", "another one for tests")
+    stripe_key: SecretStr | None = _default(None, "the secret key of the account")
+    stripe_webhook_secret: SecretStr | None = _default(None, "of the endpoint, to check its word")
+    return_url: str = _default("http://127.0.0.1:8080/", "where a player goes after paying")
+
+
+class Audit(Section):
+    """Checks of the books."""
+
+    every_seconds: int = _default(3_600, "on one node; a million postings take a minute", ge=1)
+
+
 class Chat(Section):
     """Rooms, their history and the archive."""
 
@@ -225,6 +275,11 @@ class Settings(BaseSettings):
     admin: Admin = Admin()
     limits: Limits = Limits()
     duels: Duels = Duels()
+    economy: Economy = Economy()
+    rob: Rob = Rob()
+    blackjack: Blackjack = Blackjack()
+    purchases: Purchases = Purchases()
+    audit: Audit = Audit()
     chat: Chat = Chat()
     presence: Presence = Presence()
     recovery: Recovery = Recovery()

@@ -230,7 +230,8 @@ class Editor:
         self._check(message)
         if message.get("deleted"):
             raise Conflict("The message was deleted.")
-        return {**message, "text": text, "edited_at": self.at}
+        # Sent by Redis' clock, edited by the node's, which follows it at some distance.
+        return {**message, "text": text, "edited_at": max(self.at, message["sent_at"])}
 
     def delete(self, message: ChatMessage) -> ChatMessage:
         """The message without its text; deleted again, it stays as it is.

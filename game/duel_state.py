@@ -69,8 +69,8 @@ class RoundResult:
 class Duel:
     """A duel from its challenge to its end; fighter 0 is the challenger.
 
-    `deadline` is when the challenge expires or the round's time is up, None when neither
-    can happen. `round` is 0 before the first.
+    `stake` is what each puts in. `deadline` is when the challenge expires or the round's
+    time is up, None when neither can happen. `round` is 0 before the first.
     """
 
     id: str
@@ -79,6 +79,7 @@ class Duel:
     rules: Rules
     challenged_at: int
     deadline: int | None
+    stake: int = 0
     status: Status = "challenged"
     version: int = 1
     round: int = 0

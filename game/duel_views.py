@@ -77,7 +77,7 @@ def view_for(duel: Duel, viewer_id: str | None) -> DuelView:
         "id": duel.id,
         "status": duel.status,
         "players": [_player(fighter) for fighter in duel.fighters],
-        "stake": 0,
+        "stake": duel.stake,
         "round": duel.round,
         "deadline": duel.deadline,
         "opponent_played": False,

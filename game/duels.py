@@ -63,6 +63,7 @@ def challenge(
     seed: str,
     at: int,
     rules: Rules,
+    stake: int = 0,
 ) -> Duel:
     """A duel offered; the two are given as (id, name), the seed as `game.deal` wants it.
 
@@ -72,7 +73,9 @@ def challenge(
     if challenger[0] == opponent[0]:
         raise _invalid("opponent_id", "You cannot challenge yourself.", "not_self")
     fighters = Fighter(*challenger), Fighter(*opponent)
-    return Duel(id, fighters, seed, rules, challenged_at=at, deadline=at + rules.challenge_ms)
+    return Duel(
+        id, fighters, seed, rules, challenged_at=at, deadline=at + rules.challenge_ms, stake=stake
+    )
 
 
 def accept(duel: Duel, by: str, connected: Mapping[str, bool], at: int) -> Duel:

@@ -97,6 +97,10 @@ class IdempotencyMismatch(GameError, code="idempotency_mismatch", status=409):
     """That key was used before with another body."""
 
 
+class InsufficientFunds(GameError, code="insufficient_funds", status=409):
+    """There are not enough coins for that."""
+
+
 class AlreadyInDuel(GameError, code="already_in_duel", status=409):
     """A player is in one duel at a time."""
 

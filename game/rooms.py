@@ -18,6 +18,11 @@ def family(family_id: str) -> str:
     return f"family:{family_id}"
 
 
+def admins() -> str:
+    """All sockets of administrators."""
+    return "admins"
+
+
 def chat(room: str) -> str:
     """All sockets that joined a chat room."""
     return f"chat:{room}"

@@ -96,6 +96,7 @@ async def guest(cmd: Guest, ctx: Context) -> TokenAnswer:
     name = None if cmd.name is None else names.display_name(cmd.name)
     await ctx.world.rates.sign_in(ctx.address)
     account, character = await ctx.world.accounts.create_guest(name)
+    await ctx.world.economy.ledger.balance(character.id)
     return await _signed_in(ctx, account, character)
 
 
@@ -111,6 +112,7 @@ async def register(cmd: Credentials, ctx: Context) -> TokenAnswer:
     username, password = names.username(cmd.username), names.password(cmd.password)
     await ctx.world.rates.sign_in(ctx.address)
     account, character = await ctx.world.accounts.register(username, password)
+    await ctx.world.economy.ledger.balance(character.id)
     return await _signed_in(ctx, account, character)
 
 
@@ -184,6 +186,7 @@ async def create_character(cmd: NewCharacter, ctx: Context) -> CharacterAnswer:
     """
     name = names.display_name(cmd.name)
     added = await ctx.world.accounts.add_character(ctx.caller.account_id, name)
+    await ctx.world.economy.ledger.balance(added.id)
     return CharacterAnswer(character=_character(added))
 
 

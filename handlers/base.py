@@ -7,21 +7,25 @@ records, and the server's boundary wraps each of them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
+from game.economy import INT64_MAX
 from game.errors import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
     from config.settings import Settings
     from game.disconnects import Disconnect
+    from game.purchases import Order, Word
     from state.accounts import Accounts
     from state.archive import Archive
     from state.chat import Chat
     from state.duels import Duels
+    from state.economy import Economy
+    from state.ledger import Posting
     from state.live import Live
     from state.rates import Rates
     from state.tokens import Tokens
@@ -43,6 +47,9 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a
 """Of a player, an account or a duel."""
 Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 """An idempotency key, or a client's own id of a message."""
+
+Amount = Annotated[int, Field(ge=1, le=INT64_MAX)]
+"""Coins."""
 
 P = TypeVar("P", bound=Payload)
 
@@ -134,6 +141,40 @@ class Publisher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Checkout:
+    """Where an order is paid; `word` if there is nothing to pay and that is all."""
+
+    url: str | None
+    word: Word | None
+
+
+class Provider(Protocol):
+    """Who takes the money for coins."""
+
+    @property
+    def name(self) -> str:
+        """Its name, for clients."""
+
+    @property
+    def notice(self) -> str:
+        """A sentence for players, if there is something to say; else empty."""
+
+    async def open(self, order: Order) -> Checkout:
+        """Ask for an order's money; asked again for the same order it is the same.
+
+        Raises:
+            DependencyUnavailable: the provider does not answer.
+        """
+
+    def read(self, text: str, signature: str, at: int) -> Word | None:
+        """What a signed webhook says of an order, None for anything else.
+
+        Raises:
+            NotFound, Unauthenticated, MalformedPayload: it is not the provider's word.
+        """
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """What all handlers share; built once, in server/bootstrap.py."""
 
@@ -147,7 +188,16 @@ class World:
     chat: Chat
     archive: Archive
     duels: Duels
+    economy: Economy
     publisher: Publisher
+    reactions: Callable[[World, Sequence[Posting]], Awaitable[None]]
+    """handlers/reactions.py, which the handlers must not know."""
+    provider: Provider | None = None
+    """None sells nothing."""
+
+    async def react(self, postings: Sequence[Posting]) -> None:
+        """Run what follows from postings that were just made."""
+        await self.reactions(self, postings)
 
 
 @dataclass(slots=True)  # made for every event: frozen costs a microsecond
@@ -231,6 +281,8 @@ class Route(Generic[P]):
     handler: Callable[[P, Context], Awaitable[Any]]
     status: int
     signed_in: bool
+    signature: str | None = None
+    """The header that signs the body, of a webhook: it gets both as text, not as JSON."""
 
     async def __call__(self, cmd: P, ctx: Context) -> Any:
         """Run the bare handler."""
@@ -238,13 +290,19 @@ class Route(Generic[P]):
 
 
 def route(
-    method: str, path: str, payload: type[P], *, status: int = 200, signed_in: bool = True
+    method: str,
+    path: str,
+    payload: type[P],
+    *,
+    status: int = 200,
+    signed_in: bool = True,
+    signature: str | None = None,
 ) -> Callable[[Callable[[P, Context], Awaitable[Any]]], Route[P]]:
     """Make a handler of a REST call; what it returns is the answer's JSON body.
 
     `payload` is read from the body of POST, PUT and PATCH; `Nothing` reads none.
     """
-    return lambda handler: Route(method, path, payload, handler, status, signed_in)
+    return lambda handler: Route(method, path, payload, handler, status, signed_in, signature)
 
 
 @dataclass(frozen=True, slots=True)

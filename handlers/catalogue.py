@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from handlers import accounts, chat, duels, moderation, presence, session
+from handlers import (
+    accounts,
+    blackjack,
+    chat,
+    duels,
+    moderation,
+    presence,
+    purchases,
+    reactions,
+    rob,
+    session,
+    shop,
+    spectating,
+    wallet,
+)
 from handlers.base import Catalogue
 
 CATALOGUE = Catalogue(
@@ -31,8 +45,27 @@ CATALOGUE = Catalogue(
         duels.play,
         duels.get,
         duels.active,
-        duels.spectate,
-        duels.unspectate,
+        spectating.spectate,
+        spectating.unspectate,
+        wallet.get,
+        wallet.ledger,
+        wallet.transfer,
+        shop.list_items,
+        shop.buy,
+        shop.inventory,
+        shop.use,
+        shop.sell,
+        rob.attempt,
+        purchases.packs,
+        purchases.create,
+        purchases.get,
+        blackjack.start,
+        blackjack.hit,
+        blackjack.stand,
+        blackjack.double,
+        blackjack.split,
+        blackjack.insure,
+        blackjack.state,
     ),
     routes=(
         accounts.guest,
@@ -43,9 +76,18 @@ CATALOGUE = Catalogue(
         accounts.me,
         accounts.characters,
         accounts.create_character,
+        purchases.webhook,
     ),
     connected=(session.came, duels.came),
     leaving=(chat.leave_rooms,),
     left=(session.went, duels.went),
-    tasks=(chat.archive_chat, duels.serve_deadlines),
+    tasks=(
+        chat.archive_chat,
+        duels.serve_deadlines,
+        reactions.tell_the_untold,
+        reactions.settle_ended_duels,
+        reactions.settle_left_stakes,
+        blackjack.give_back,
+        purchases.grant_paid,
+    ),
 )

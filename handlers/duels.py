@@ -13,7 +13,8 @@ from game import duels as rules
 from game import rooms
 from game.duel_views import DuelView, may_see, view_for
 from game.duels import Duel
-from game.errors import Conflict, DuelOver, GameError, NotFound
+from game.economy import INT64_MAX
+from game.errors import AlreadyInDuel, InsufficientFunds, NotFound
 from handlers.base import Context, Id, Key, Nothing, Payload, World, command, periodic
 from state.duels import Step
 from state.ids import new_id
@@ -29,7 +30,7 @@ class Challenge(Payload):
     """Whom to challenge; the same key offers once, however often it is sent."""
 
     opponent_id: Id
-    stake: Annotated[int, Field(ge=0, le=0)] = 0
+    stake: Annotated[int, Field(ge=0, le=INT64_MAX)] = 0
     key: Key
 
 
@@ -81,6 +82,7 @@ async def challenge(cmd: Challenge, ctx: Context) -> DuelReply:
         AlreadyInDuel: one of the two is fighting, or the caller has offered one.
         IdempotencyMismatch: the key was used for another challenge.
         Conflict: the opponent has too many open challenges.
+        InsufficientFunds: the caller has less than the stake.
     """
     opponent = await ctx.world.accounts.player(cmd.opponent_id)
     duel = rules.challenge(
@@ -90,7 +92,9 @@ async def challenge(cmd: Challenge, ctx: Context) -> DuelReply:
         secrets.token_hex(SEED_BYTES),
         ctx.now(),
         ctx.world.duels.rules,
+        cmd.stake,
     )
+    await _check_cover(duel, ctx)
     mine = DuelReply(duel=view_for(duel, ctx.player_id))
     body = [cmd.opponent_id, cmd.stake]
     answer: DuelReply = await ctx.world.duels.create(duel, cmd.key, body, mine)
@@ -109,7 +113,9 @@ async def accept(cmd: WhichDuel, ctx: Context) -> DuelReply:
         Forbidden: it is the caller's own challenge.
         Conflict: already answered, or its time is over.
         AlreadyInDuel: one of the two is fighting another.
+        InsufficientFunds: one of the two can no longer cover the stake.
     """
+    await _hold_stakes(cmd.duel_id, ctx)
 
     async def rule(duel: Duel) -> Duel:
         for fighter in duel.fighters:
@@ -118,6 +124,24 @@ async def accept(cmd: WhichDuel, ctx: Context) -> DuelReply:
         return rules.accept(duel, ctx.player_id, connected, ctx.now())
 
     return await _step(cmd.duel_id, ctx, rule)
+
+
+async def _check_cover(duel: Duel, ctx: Context) -> None:
+    if duel.stake and await ctx.world.economy.ledger.balance(ctx.player_id) < duel.stake:
+        raise InsufficientFunds
+
+
+async def _hold_stakes(duel_id: str, ctx: Context) -> None:
+    """Before the duel begins: what is held for one that does not, its end gives back."""
+    duel = await ctx.world.duels.get(duel_id)
+    if not duel.stake:
+        return
+    rules.accept(duel, ctx.player_id, {}, ctx.now())  # refused for any other reason first
+    for fighter in duel.fighters:
+        if await ctx.world.duels.active(fighter.id):
+            raise AlreadyInDuel(f"{fighter.name} is in another duel.")
+    held = await ctx.world.economy.stakes.hold(duel)
+    await ctx.world.react(held.postings)
 
 
 @command("duel:decline", WhichDuel)
@@ -210,60 +234,11 @@ async def active(_: Nothing, ctx: Context) -> MaybeDuelReply:
     return MaybeDuelReply(duel=view_for(duel, ctx.player_id) if duel else None)
 
 
-@command("duel:spectate", WhichDuel)
-async def spectate(cmd: WhichDuel, ctx: Context) -> DuelReply:
-    """Watch others fight, without their hands.
-
-    Raises:
-        NotFound: no such duel, or not accepted yet.
-        DuelOver: the duel is over.
-        Conflict: the caller fights in it, or watches as many as he may.
-    """
-    room = rooms.spectators(cmd.duel_id)
-    _check_seats(ctx, room)
-    await ctx.socket.join(room)  # first, so that nothing falls between the two
-    try:
-        duel = await ctx.world.duels.get(cmd.duel_id)
-        _check_watchable(duel, ctx.player_id)
-    except GameError:
-        await ctx.socket.leave(room)
-        raise
-    return DuelReply(duel=view_for(duel, None))
-
-
-@command("duel:unspectate", WhichDuel)
-async def unspectate(cmd: WhichDuel, ctx: Context) -> DuelReply:
-    """Watch no more.
-
-    Raises:
-        NotFound: no such duel, or not the caller's to see.
-    """
-    await ctx.socket.leave(rooms.spectators(cmd.duel_id))
-    await ctx.socket.leave(rooms.chat(f"duel:{cmd.duel_id}"))  # it is for those who watch
-    await ctx.world.chat.leave(ctx.socket.connection, f"duel:{cmd.duel_id}")
-    return DuelReply(duel=await _visible(cmd.duel_id, ctx))
-
-
 async def _visible(duel_id: str, ctx: Context) -> DuelView:
     duel = await ctx.world.duels.get(duel_id)
     if not may_see(duel, ctx.player_id):
         raise NotFound("There is no such duel.")
     return view_for(duel, ctx.player_id)
-
-
-def _check_seats(ctx: Context, room: str) -> None:
-    watched = [other for other in ctx.socket.rooms if other.startswith(rooms.spectators(""))]
-    if len(watched) >= ctx.world.settings.limits.rooms_per_connection and room not in watched:
-        raise Conflict("This connection watches as many duels as it may.")
-
-
-def _check_watchable(duel: Duel, viewer_id: str) -> None:
-    if viewer_id in [fighter.id for fighter in duel.fighters]:
-        raise Conflict("You fight in this duel.")
-    if duel.status == "finished":
-        raise DuelOver
-    if duel.status != "active":
-        raise NotFound("There is no such duel.")
 
 
 # --- connections --------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`showdown serve` and `showdown settings`."""
+"""`showdown serve`, `showdown audit` and `showdown settings`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.command == "settings":
             return _print_settings(settings)
         logging.set_up(settings.logs)
+        if arguments.command == "audit":
+            from server import audits  # noqa: PLC0415 - as below
+
+            return audits.run(settings)
         from server import serve  # noqa: PLC0415 - imports the whole server, after the settings
 
         return serve.run(settings)
@@ -35,6 +39,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     serve = commands.add_parser("serve", help="start the server; without URLs, on embedded stores")
     serve.add_argument("--port", type=int, help="instead of SHOWDOWN_PORT")
     serve.add_argument("--workers", type=int, help="instead of SHOWDOWN_WORKERS")
+    commands.add_parser("audit", help="check the books: a JSON report; exit code 1 for findings")
     commands.add_parser("settings", help="print all settings in force, secrets masked")
     return parser.parse_args(argv)
 

@@ -25,10 +25,12 @@ from server.boundary import Boundary, error_object, new_request_id, valid
 from server.health import Health
 from server.http_address import Addresses
 from server.metrics import Metrics
+from server.transport import BROKEN_OFF
 
 API = "/api/v1"
 METHODS = "GET, POST, PUT, PATCH, DELETE"
 PREFLIGHT_SECONDS = "600"
+BODIES = frozenset({"POST", "PUT", "PATCH"})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -86,20 +88,25 @@ class Api:
         if route.signed_in:
             caller = await self._authenticator.bearer(request.headers.get("Authorization", ""))
         address = self._addresses.of(request)
-        body = await self._body(request) if request.method in {"POST", "PUT", "PATCH"} else {}
+        body = await self._body(request, route) if request.method in BODIES else {}
         command = valid(route.payload.model_validate, body)
         reply = await route(command, Context(self._world, request_id, address, caller))
         return b"" if reply is None else orjson.dumps(reply)
 
-    async def _body(self, request: web.Request) -> Any:
-        """The JSON body; none counts as `{}`."""
+    async def _body(self, request: web.Request, route: Route[Any]) -> Any:
+        """The JSON body; none counts as `{}`. A webhook's as it came, with its signature."""
         try:
             raw = await request.read()
         except web.HTTPRequestEntityTooLarge:
             raise PayloadTooLarge from None
+        except BROKEN_OFF:
+            raise MalformedPayload("The body is not what its header says.") from None
         if not raw:
             return {}
         try:
+            if route.signature:
+                signature = request.headers.get(route.signature, "")
+                return {"text": raw.decode(), "signature": signature}
             return wire.read_json(raw.decode(), 0, self._limits.json_depth)
         except UnicodeDecodeError:
             raise MalformedPayload("The body is not UTF-8.") from None

@@ -14,11 +14,14 @@ from typing import Any
 from aiohttp import web
 
 from config.logging import get_logger
+from config.settings import SettingsError
 from game.errors import DependencyUnavailable
+from server.audits import LOOK_SECONDS
 from server.bootstrap import Parts
-from server.forward import Forwarder
+from server.forward import ENGINE_PATH, Forwarder
 from server.health import LAG_EVERY, PROBE_SECONDS
 from server.nodes import recheck_sessions
+from state.migrations import NewerDatabaseError, migrate
 
 START_SECONDS = 30.0  # for stores that are still starting
 RECHECK_SECONDS = 5.0  # how long a revocation may go unnoticed when its message was lost
@@ -78,6 +81,10 @@ async def _prepare(parts: Parts) -> None:
         await _answering(parts.documents.ping)
     world, admin = parts.world, parts.settings.admin
     await parts.membership.beat()
+    try:
+        await migrate(parts.documents, world.now)
+    except NewerDatabaseError as error:
+        raise SettingsError(str(error)) from None
     await world.accounts.prepare()
     await world.archive.prepare()
     if admin.username and admin.password:
@@ -115,6 +122,7 @@ def _start_tasks(parts: Parts) -> None:
     keep("bury", parts.membership.bury_the_dead, every=settings.nodes.heartbeat_seconds)
     keep("presence", parts.watchers.tell, every=settings.presence.batch_seconds)
     keep("recheck", lambda: _recheck(parts), every=RECHECK_SECONDS)
+    keep("audit", parts.auditor.look, every=LOOK_SECONDS)
     for task in parts.catalogue.tasks:
         keep(task.name, partial(task, parts.world), every=task.seconds(settings))
 
@@ -140,8 +148,14 @@ def _application(parts: Parts, forwarder: Forwarder) -> web.Application:
     app = web.Application(client_max_size=parts.settings.limits.body_bytes)
     parts.api.mount(app, parts.catalogue)
     app.middlewares.append(forwarder.middleware())
-    parts.sockets.attach(app)
+    app.on_response_prepare.append(_name_no_versions)
+    app.router.add_route("*", ENGINE_PATH, parts.sockets.eio.handle_request)
     return app
+
+
+async def _name_no_versions(_: web.Request, response: web.StreamResponse) -> None:
+    """The stock header says which Python and which aiohttp this is; that is nobody's business."""
+    response.headers["Server"] = "Showdown"
 
 
 async def _listen(runner: web.AppRunner, listen: Listen) -> int:

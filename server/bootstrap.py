@@ -8,8 +8,11 @@ from typing import Any
 from pydantic import SecretStr
 
 from config.settings import Settings
+from handlers import reactions
 from handlers.base import Catalogue, World
+from server import payments
 from server.api import Api
+from server.audits import Auditor
 from server.auth import Authenticator
 from server.boundary import Boundary
 from server.broadcast import Adapter, Clients, Hub, RoomPublisher
@@ -28,6 +31,7 @@ from state.chat import Chat
 from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.duels import Duels
+from state.economy import Economy
 from state.live import Clock, Live
 from state.rates import Rates
 from state.recovery import Recovery
@@ -54,6 +58,7 @@ class Parts:
     membership: Membership
     supervisor: Supervisor
     api: Api
+    auditor: Auditor
 
 
 def build(
@@ -75,6 +80,7 @@ def build(
     clients = Clients()
     hub = Hub()
     adapter = Adapter(redis, recovery, hub, metrics)
+    duels = Duels(redis, settings)
     world = World(
         settings=settings,
         now=clock,
@@ -84,8 +90,11 @@ def build(
         live=Live(redis, settings.limits, node, settings.nodes.lease_seconds),
         chat=Chat(redis, settings),
         archive=Archive(documents, redis, settings, metrics.archived.inc),
-        duels=Duels(redis, settings),
+        duels=duels,
+        economy=Economy.build(documents, duels, settings, clock),
         publisher=publisher,
+        reactions=reactions.react,
+        provider=payments.provider(settings),
     )
     boundary = Boundary(metrics, settings.limits.handler_seconds)
     addresses = Addresses(settings.http)
@@ -133,8 +142,9 @@ def build(
         watchers=watchers,
         reception=reception,
         sockets=sockets,
-        membership=Membership(world.live, clock, reception, settings.nodes),
+        membership=Membership(world.live, clock, reception, settings.nodes, documents.free_locks),
         supervisor=Supervisor(boundary, metrics),
+        auditor=Auditor(documents, settings, clock, world.publisher, metrics),
         api=Api(
             world=world,
             boundary=boundary,

@@ -152,9 +152,9 @@ class Boundary:
 
     @staticmethod
     def _end(running: Running) -> None:
-        """The cancellation was ours: take it back, and say what it was."""
-        running.task.uncancel()
-        raise HandlerTimeout
+        """Take our cancellation back and say what it was, unless there is another's too."""
+        if not running.task.uncancel():
+            raise HandlerTimeout
 
     def _look(self) -> None:
         """Cancel the handlers whose time is over."""

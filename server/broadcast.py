@@ -213,10 +213,20 @@ class Adapter:
         if not members:
             return
         message = Message(packet, event_id)
+        if not event_id:
+            self._offer(members, skip, message)
+            return
         for sid, socket in members.items():
             # A session that was just taken up again has what is older already.
-            if sid != skip and (event_id > socket.after or not event_id):
+            if sid != skip and event_id > socket.after:
                 socket.post(message)
+        self._metrics.count_deliveries(len(members))
+
+    def _offer(self, members: dict[str, GameSocket], skip: str, message: Message) -> None:
+        """What is not kept is the first to go when a client reads slowly."""
+        for sid, socket in members.items():
+            if sid != skip and not socket.offer(message):
+                self._metrics.skipped.inc()
         self._metrics.count_deliveries(len(members))
 
 

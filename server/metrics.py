@@ -87,6 +87,9 @@ class Metrics:
             "showdown_disconnects_total", "Connections that the server ended.", ["code"], **made
         )
         self.deliveries = Counter("showdown_deliveries_total", "Events put on a socket.", **made)
+        self.skipped = Counter(
+            "showdown_skipped_total", "Volatile events that slow clients were spared.", **made
+        )
         self.publish_failures = Counter(
             "showdown_publish_failures_total", "Events that other nodes were not told of.", **made
         )
@@ -119,6 +122,9 @@ class Metrics:
             "showdown_task_restarts_total", "Background tasks that failed.", ["task"], **made
         )
         self.duels = Gauge("showdown_duels", "Open duels by state.", ["state"], **worst)
+        self.audit_findings = Gauge(
+            "showdown_audit_findings", "What the last audit of the books found.", **worst
+        )
         self.archived = Counter("showdown_chat_archived_total", "Messages archived.", **made)
 
     def count_request(self, kind: str, name: str, outcome: str, seconds: float) -> None:

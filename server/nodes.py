@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from config.logging import get_logger
 from config.settings import Nodes
@@ -26,9 +26,11 @@ class Membership:
         clock: Clock,
         reception: Reception,
         settings: Nodes,
+        free_locks: Callable[[], Awaitable[None]],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._live = live
+        self._free_locks = free_locks
         self._clock = clock
         self._reception = reception
         self._settings = settings
@@ -84,6 +86,7 @@ class Membership:
         log.warning("node_died", node=node, seats=len(seats))
         for connection, pid in seats.items():
             await self._reception.departed(connection, pid, at=beat)
+        await self._free_locks()
         await self._live.bury(node, beat)
 
     async def leave(self) -> None:

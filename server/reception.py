@@ -95,12 +95,14 @@ class Reception:
     async def _begin(self, socket: GameSocket, caller: Caller, request_id: str) -> list[Message]:
         """A new session."""
         session = self._session(socket, caller, self._new_sid(socket), new_pid())
-        own = rooms.player(caller.player_id)
+        own = [rooms.player(caller.player_id)]
+        if caller.role == "admin":
+            own.append(rooms.admins())
         await self._sit_down(session)
         await self._places.recovery.open(
-            session.pid, session.sid, session.connection, caller.player_id, [own]
+            session.pid, session.sid, session.connection, caller.player_id, own
         )
-        await session.enter(own)
+        await session.enter(*own)
         ready = await self._ready(session, request_id, recovered=False)
         return [_connected(session), ready]
 

@@ -16,7 +16,7 @@ import orjson
 import socketio
 
 from config.settings import Limits
-from game.disconnects import Disconnect
+from game.disconnects import Disconnect, farewell
 from game.errors import (
     GameError,
     Internal,
@@ -31,11 +31,12 @@ from handlers.base import Catalogue
 from server import wire
 from server.boundary import Boundary, error_object, new_request_id, valid
 from server.broadcast import NAMESPACE, Clients, event_packet
+from server.engine import Engine
 from server.http_address import Addresses
 from server.metrics import Metrics
 from server.reception import Reception
 from server.session import Session
-from server.transport import Engine, GameSocket, Message
+from server.transport import GameSocket, Message
 
 ATTACHMENTS = 8  # of one binary event; none of ours has any
 
@@ -284,7 +285,10 @@ class SocketServer(socketio.AsyncServer):
 
     def _on_overflow(self, socket: GameSocket) -> None:
         """A client that does not read: its memory is wanted back, now."""
+        if socket.closing:
+            return
         self._metrics.disconnects.labels(Disconnect.SLOW_CONSUMER.value).inc()
+        socket.say_last(event_packet("server:disconnect", farewell(Disconnect.SLOW_CONSUMER)))
         self.eio.spawn(socket.close(abort=True))
 
     async def drain(self, seconds: float) -> None:

@@ -3,31 +3,31 @@
 python-engineio 4.15 makes a task and a `wait_for` per message that comes in, a queue and
 a writer task for what goes out, a sleeping task per client for pings, and loses track of
 a client whose frame does not parse. What is replaced here, and checked against 4.15.1 by
-tests/unit/test_seams.py: `AsyncServer._handle_connect` (the only place where sockets are
-made), `AsyncSocket.send`, `close`, `schedule_ping`, `handle_post_request` and
-`_upgrade_websocket`. Polling's `poll` and `handle_get_request` are the stock ones.
+tests/unit/test_seams.py: `AsyncSocket.send`, `close`, `schedule_ping`, `handle_get_request`,
+`handle_post_request` and `_upgrade_websocket`. Polling's `poll` is the stock one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import engineio
 from aiohttp import WSMsgType, web
 from engineio import exceptions, packet
 from engineio.async_socket import AsyncSocket
 
 from config.logging import get_logger
-from config.settings import Limits
 
 if TYPE_CHECKING:
+    from server.engine import Engine
     from server.session import Session
 
 CLOSE_SECONDS = 2.0  # for the last frames of a connection that ends to be read
 PACKETS_PER_BODY = 64  # in one polling request; the JavaScript client sends what has piled up
 RECORD_SEPARATOR = "\x1e"
+# What reading a body comes to when its sender is gone, or does not send what he announced.
+BROKEN_OFF = (asyncio.IncompleteReadError, web.RequestPayloadError, ConnectionError)
 
 TEXT_FRAME = 0x81  # RFC 6455, 5.2: final fragment, text
 BINARY_FRAME = 0x82
@@ -77,6 +77,7 @@ class GameSocket(AsyncSocket):
         self._transport: asyncio.WriteTransport | None = None
         self._out: list[bytes] = []
         self._queued_bytes = 0  # of packets that wait for a poll
+        self._polling = False  # whether one waits for packets
         self._timer: asyncio.TimerHandle | None = None
         self._receiving = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
@@ -101,6 +102,25 @@ class GameSocket(AsyncSocket):
             self._loop.call_soon(self._flush)
         self._out.append(_frame_of(pkt))
 
+    def offer(self, pkt: packet.Packet) -> bool:
+        """Send what may be skipped, unless the client is behind; False if it was skipped."""
+        if self.waiting_bytes > self.server.limits.send_buffer_bytes // 2:
+            return False
+        self.post(pkt)
+        return True
+
+    def say_last(self, pkt: packet.Packet) -> None:
+        """Drop what waits and leave one last packet, for a client that may yet poll for it.
+
+        What waits on a WebSocket is in the kernel's and the transport's hands: nothing can
+        be put before it, and it is not waited for.
+        """
+        while not self.queue.empty():
+            self.queue.get_nowait()
+        self._queued_bytes = 0
+        if self._transport is None:
+            self.queue.put_nowait(pkt)
+
     def hold(self) -> None:
         """Keep what is posted back, until `release`: a sign-in is being prepared."""
         self._held = []
@@ -120,9 +140,11 @@ class GameSocket(AsyncSocket):
                 self.post(pkt)
 
     def _queue(self, pkt: packet.Packet) -> None:
-        self._queued_bytes = self._queued_bytes + len(pkt.encode()) if self.queue.qsize() else 0
+        size = len(pkt.data) if pkt.binary else len(pkt.encode())
+        alone = self.queue.empty()  # what is too large by itself is let through
+        self._queued_bytes = size if alone else self._queued_bytes + size
         self.queue.put_nowait(pkt)
-        if self._queued_bytes > self.server.limits.send_buffer_bytes:
+        if self._queued_bytes > self.server.limits.send_buffer_bytes and not alone:
             self.server.on_overflow(self)
 
     def _flush(self) -> None:
@@ -146,6 +168,19 @@ class GameSocket(AsyncSocket):
 
     # In
 
+    async def handle_get_request(self, environ: dict[str, Any]) -> Any:
+        """A poll, or an upgrade; of two polls at once both end (Engine.IO v4, "Transports")."""
+        if environ.get("HTTP_UPGRADE") or self.upgrading:
+            return await super().handle_get_request(environ)
+        if self._polling:
+            await self.close()
+            raise exceptions.UnknownPacketError
+        self._polling = True
+        try:
+            return await super().handle_get_request(environ)
+        finally:
+            self._polling = False
+
     async def handle_post_request(self, environ: dict[str, Any]) -> None:
         """A polling client's packets: one request at a time, so that their order holds."""
         length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -154,7 +189,7 @@ class GameSocket(AsyncSocket):
         try:
             body = await environ["wsgi.input"].readexactly(length)
             packets = body.decode().split(RECORD_SEPARATOR)
-        except (asyncio.IncompleteReadError, UnicodeDecodeError):
+        except (*BROKEN_OFF, UnicodeDecodeError):
             raise exceptions.UnknownPacketError from None
         if len(packets) > PACKETS_PER_BODY:
             raise exceptions.ContentTooLongError
@@ -173,6 +208,7 @@ class GameSocket(AsyncSocket):
             case "3":
                 self.schedule_ping()
             case "1":
+                self._end_poll()
                 await self.close(abort=True, reason=self.server.reason.CLIENT_DISCONNECT)
             case "2" | "5" | "6":  # answered during an upgrade only
                 pass
@@ -196,6 +232,11 @@ class GameSocket(AsyncSocket):
         await self._serve(ws, request)
         return ws
 
+    def _end_poll(self) -> None:
+        """Answer a poll that waits, with nothing to say."""
+        if self._polling:
+            self.queue.put_nowait(packet.Packet(packet.NOOP))
+
     async def _probe(self, ws: web.WebSocketResponse) -> bool:
         """The upgrade's hand-over: probe, answer, end of the open poll, upgrade."""
         self.upgrading = True
@@ -204,7 +245,7 @@ class GameSocket(AsyncSocket):
                 if await _text(ws) != "2probe":
                     return False
                 await ws.send_str("3probe")
-                self.queue.put_nowait(packet.Packet(packet.NOOP))
+                self._end_poll()
                 return await _text(ws) == "5" and not self.closed
         except (TimeoutError, ConnectionError):
             return False
@@ -305,76 +346,6 @@ class GameSocket(AsyncSocket):
         self._flush()
         # A client that does not read its last frames must not keep them in memory.
         self._loop.call_later(CLOSE_SECONDS, transport.abort)
-
-
-class Engine(engineio.AsyncServer):
-    """The Engine.IO server, with our sockets.
-
-    `on_message`, `on_disconnect` and `on_overflow` are set by server/sockets.py.
-    """
-
-    sockets: dict[str, GameSocket]
-
-    def __init__(self, *, limits: Limits, node: str, **options: Any) -> None:
-        super().__init__(
-            async_mode="aiohttp",
-            ping_interval=limits.ping_seconds,
-            ping_timeout=limits.ping_timeout_seconds,
-            max_http_buffer_size=limits.frame_bytes,
-            monitor_clients=False,  # each socket has its own timer
-            **options,
-        )
-        self.limits = limits
-        self.node = node
-        self.on_message: Callable[[str, str | bytes], Awaitable[None]]
-        self.on_disconnect: Callable[[str], Awaitable[None]]
-        self.on_overflow: Callable[[GameSocket], None]
-        self.admit: Callable[[GameSocket], bool]
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def spawn(self, work: Any) -> None:
-        """Run a short coroutine that nobody waits for."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def generate_id(self) -> str:
-        """An id that says on which node its session lives; server/forward.py reads it."""
-        return f"{self.node}.{super().generate_id()}"
-
-    async def _handle_connect(
-        self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
-    ) -> Any:
-        """Open a session (Engine.IO v4, "Handshake")."""
-        socket = GameSocket(self, self.generate_id(), environ["aiohttp.request"])
-        if not self.admit(socket):
-            return self._refused()
-        self.sockets[socket.sid] = socket
-        socket.post(packet.Packet(packet.OPEN, self._handshake(socket.sid, transport)))
-        socket.schedule_ping()
-        if transport == "websocket":
-            try:
-                answer = await socket.handle_get_request(environ)
-                # Without "Connection: Upgrade" it takes the request for a poll.
-                return self._bad_request("No upgrade") if isinstance(answer, list) else answer
-            finally:  # also when the WebSocket handshake itself was wrong
-                await socket.close(abort=True)
-        socket.connected = True
-        return self._ok(await socket.poll(), jsonp_index=jsonp_index)
-
-    def _handshake(self, sid: str, transport: str) -> dict[str, Any]:
-        return {
-            "sid": sid,
-            "upgrades": self._upgrades(sid, transport),
-            "pingTimeout": int(self.limits.ping_timeout_seconds * 1000),
-            "pingInterval": int(self.limits.ping_seconds * 1000),
-            "maxPayload": self.limits.frame_bytes,
-        }
-
-    @staticmethod
-    def _refused() -> dict[str, Any]:
-        headers = [("Content-Type", "text/plain"), ("Retry-After", "1")]
-        return {"status": "503 SERVICE UNAVAILABLE", "headers": headers, "response": b"full"}
 
 
 def _frame_of(pkt: packet.Packet) -> bytes:

@@ -7,15 +7,26 @@ contract tests run on both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Self, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, WTimeoutError
+from pymongo.errors import (
+    CollectionInvalid,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    PyMongoError,
+    WTimeoutError,
+)
 from pymongo.monitoring import ConnectionPoolListener
 
 from config.settings import Mongo as MongoSettings
+from game.errors import DependencyUnavailable, StaleVersion
 from state.breaker import Breaker, Observer
 
 # What means "the store is away", not "the call was wrong". ConnectionFailure covers
@@ -23,6 +34,14 @@ from state.breaker import Breaker, Observer
 AWAY = (ConnectionFailure, ExecutionTimeout, WTimeoutError)
 
 Document = dict[str, Any]
+
+TRANSACTION_SECONDS = 6.0  # of trying again, below a handler's time-out
+EACH = 1_000  # documents in a batch; the default is 16 MB, ten times that in Python
+COMMITS = 3  # a commit may be sent again: it is the same transaction
+FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # between tries; a transaction takes some 2 ms
+TRANSIENT, UNKNOWN = "TransientTransactionError", "UnknownTransactionCommitResult"
+
+T = TypeVar("T")
 
 
 class DocumentStore:
@@ -71,10 +90,106 @@ class DocumentStore:
             found: list[Document] = await cursor.to_list(limit)
             return found
 
+    async def each(
+        self, collection: str, query: Mapping[str, Any], *, sort: Sequence[tuple[str, int]]
+    ) -> AsyncIterator[Document]:
+        """All documents in that order, a batch at a time.
+
+        Raises:
+            DependencyUnavailable: MongoDB did not answer.
+        """
+        with self.breaker.guard(f"{collection}.find"):
+            found = self._database[collection].find(query, batch_size=EACH)
+            async for document in found.sort(list(sort)):
+                yield document
+
+    async def transaction(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """Do some reads and writes as one step, all of them or none.
+
+        `work` is called again, from its start, when somebody else changed what it reads
+        or writes; so it must have no other effects. An error that it raises ends it
+        with nothing written.
+
+        Raises:
+            StaleVersion: others were faster all the time.
+            DependencyUnavailable: MongoDB did not answer; the step may have happened.
+        """
+        deadline = asyncio.get_running_loop().time() + TRANSACTION_SECONDS
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                return await self._try(work)
+            except _AgainError:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise StaleVersion from None
+            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - spreads retries
+            pause = min(LONGEST_PAUSE, 2 * pause)
+
+    async def _try(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        async with self._session() as session:
+            begun = session.start_transaction()
+            if not self._motor:
+                await begun
+            try:
+                result = await work(Transaction(self.breaker, self._database, session))
+            except PyMongoError as error:
+                # A duplicate was inserted by somebody who was faster: now it will be seen.
+                if error.has_error_label(TRANSIENT) or isinstance(error, DuplicateKeyError):
+                    raise _AgainError from error
+                raise
+            await self._commit(session)
+            return result
+
+    async def _commit(self, session: Any) -> None:
+        for left in reversed(range(COMMITS)):
+            try:
+                with self.breaker.guard("commit"):
+                    await session.commit_transaction()
+                return  # noqa: TRY300 - the loop is for what did not come here
+            except PyMongoError as error:
+                if error.has_error_label(TRANSIENT):
+                    raise _AgainError from error
+                if not left or not error.has_error_label(UNKNOWN):
+                    raise
+            except DependencyUnavailable:
+                if not left:
+                    raise
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[Any]:
+        with self.breaker.guard("session"):
+            begun = self._client.start_session()
+            session = await begun if self._motor else begun
+        try:
+            yield session
+        finally:  # whatever is not committed is given up, also when the caller is cancelled
+            await asyncio.shield(session.end_session())
+
     @property
     def in_use(self) -> int:
         """Connections of the pool that are busy."""
         return self._in_use.count
+
+    async def make(self, collection: str) -> None:
+        """Make a collection, unless it is there.
+
+        Raises:
+            DependencyUnavailable: MongoDB did not answer.
+        """
+        with self.breaker.guard(f"{collection}.create"), suppress(CollectionInvalid):
+            await self._database.create_collection(collection)
+
+    async def free_locks(self) -> None:
+        """End all transactions of our user that run now.
+
+        One whose process was killed locks what it wrote for a minute (MongoDB's and
+        SecantusDB's limit). Those that are alive are tried again by `transaction`.
+
+        Raises:
+            DependencyUnavailable: MongoDB did not answer.
+        """
+        with self.breaker.guard("free_locks"):
+            await self._client.admin.command("killAllSessions", [])
 
     async def empty(self) -> None:
         """Drop the whole database."""
@@ -88,6 +203,32 @@ class DocumentStore:
         """
         with self.breaker.probe():
             await self._client.admin.command("ping")
+
+
+class Transaction:
+    """What `DocumentStore.transaction` gives to its work; the calls see their own writes."""
+
+    def __init__(self, breaker: Breaker, database: Any, session: Any) -> None:
+        self._breaker = breaker
+        self._database = database
+        self._session = session
+
+    async def call(self, collection: str, method: str, *args: Any, **options: Any) -> Any:
+        """As `DocumentStore.call`, within the transaction."""
+        with self._breaker.guard(f"{collection}.{method}"):
+            bound = getattr(self._database[collection], method)
+            return await bound(*args, session=self._session, **options)
+
+    async def each(self, collection: str, query: Mapping[str, Any]) -> AsyncIterator[Document]:
+        """All documents in any order, a batch at a time."""
+        with self._breaker.guard(f"{collection}.find"):
+            found = self._database[collection].find(query, session=self._session, batch_size=EACH)
+            async for document in found:
+                yield document
+
+
+class _AgainError(Exception):
+    """The transaction met another one; nothing of it was written."""
 
 
 class _InUse(ConnectionPoolListener):

@@ -4,6 +4,7 @@
 | --- | --- | --- | --- |
 | `{duels}:duel:<id>` | hash version, state (JSON) | ended: `keep_seconds` | `save` |
 | `{duels}:deadlines` | zset duel -> ms | while the duel is open | `save` |
+| `{duels}:outbox` | zset duel -> ms | ended, stake not paid | `settled` |
 | `{duels}:active` | set of duels that are fought | while they are | `save` |
 | `{duels}:player:<player>` | duel that occupies him | while it is fought | `save` |
 | `{duels}:offer:<player>` | duel that he offered | until it is answered; TTL | `save` |
@@ -30,6 +31,7 @@ from state.connect import Argument, RedisStore, Script
 
 PREFIX = "{duels}:"
 DEADLINES, ACTIVE = PREFIX + "deadlines", PREFIX + "active"
+OUTBOX = PREFIX + "outbox"
 IDEMPOTENCY_SECONDS = 7 * 86_400
 STRAY_MS = 3_600_000  # an offer that no node was there to end is gone then
 LEASE_MS = 3_000  # a node that dies with a due duel delays it by this
@@ -39,6 +41,7 @@ PAUSE_SECONDS = 0.02  # at the most, between two of them
 
 CREATE, SAVE = Script("duel_create"), Script("duel_save")
 DUE, SCHEDULE = Script("duel_due"), Script("duel_schedule")
+SETTLED = Script("duel_settled")
 
 Rule = Callable[[Duel], Awaitable[Duel]]
 
@@ -146,7 +149,7 @@ class Duels:
     async def _save(self, before: Duel, after: Duel) -> bool:
         challenger, opponent = (fighter.id for fighter in after.fighters)
         keys = [_duel(after.id), DEADLINES, ACTIVE, duel_of(challenger), duel_of(opponent)]
-        keys += [_offer(challenger), _incoming(opponent)]
+        keys += [_offer(challenger), _incoming(opponent), OUTBOX]
         due = rules.next_deadline(after)
         args: list[Argument] = [
             after.id,
@@ -156,6 +159,7 @@ class Duels:
             _turn(before, after),
         ]
         args += ["" if due is None else due, self._settings.keep_seconds]
+        args.append("1" if after.stake else "")
         outcome, *more = await self._redis.run(SAVE, keys, args)
         if outcome == "busy":
             raise AlreadyInDuel(f"{after.fighters[int(more[0])].name} is in another duel.")
@@ -199,6 +203,16 @@ class Duels:
         """Give a lent duel back, to be due at `at`, unless it was saved meanwhile."""
         args: list[Argument] = [duel_id, version, "" if at is None else at]
         await self._redis.run(SCHEDULE, [_duel(duel_id), DEADLINES], args)
+
+    async def ended(self) -> list[str]:
+        """Duels whose end something follows from, lent to this node for a moment."""
+        found: list[str] = await self._redis.run(DUE, [OUTBOX], [BATCH, LEASE_MS])
+        return found
+
+    async def settled(self, duel_id: str) -> None:
+        """What follows from the end of a duel is done."""
+        args: list[Argument] = [duel_id, self._settings.keep_seconds]
+        await self._redis.run(SETTLED, [_duel(duel_id), OUTBOX], args)
 
     async def counts(self) -> dict[str, int]:
         """Open duels by state, of all nodes."""

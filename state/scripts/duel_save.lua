@@ -1,8 +1,8 @@
 -- A duel's next state, its clock and whom it occupies, together, if nobody was faster.
 -- KEYS: duel, deadlines, active, challenger's duel, opponent's duel, challenger's offer,
---       opponent's incoming
+--       opponent's incoming, outbox
 -- ARGV: duel id, version before, version, state, 'start'|'go'|'end', deadline ('' for
---       none), seconds that an ended duel is kept
+--       none), seconds that an ended duel is kept, '1' if something follows from its end
 local id = ARGV[1]
 if redis.call('HGET', KEYS[1], 'version') ~= ARGV[2] then
   return {'stale'}
@@ -37,6 +37,10 @@ if ARGV[5] == 'end' then
     end
   end
   redis.call('SREM', KEYS[3], id)
-  redis.call('EXPIRE', KEYS[1], ARGV[7])
+  if ARGV[8] == '1' then
+    redis.call('ZADD', KEYS[8], now_ms(), id)  -- kept until that is done: duel_settled
+  else
+    redis.call('EXPIRE', KEYS[1], ARGV[7])
+  end
 end
 return {'saved'}

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -182,12 +183,12 @@ class Probe:
     async def red(self, name: str, *servers: Server, seconds: float = 10.0) -> None:
         """Wait until the servers say that a check does not pass."""
         for server in servers:
-            await until(lambda one=server: self.failing(one), lambda found: name in found, seconds)
+            await until(partial(self.failing, server), lambda found: name in found, seconds)
 
     async def green(self, *servers: Server, seconds: float = 20.0) -> None:
         """Wait until the servers say that they are ready."""
         for server in servers:
-            await until(lambda one=server: self.failing(one), lambda found: not found, seconds)
+            await until(partial(self.failing, server), lambda found: not found, seconds)
 
     async def gauge(self, server: Server, name: str) -> float:
         """The sum of a metric over its labels."""
@@ -351,4 +352,3 @@ class Footprint:
         files = len(list((process / "fd").iterdir()))
         pages = int((process / "statm").read_text().split()[1])
         return tasks, files, pages * os.sysconf("SC_PAGE_SIZE")
-

@@ -38,7 +38,15 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 NAMES = [
     *("", " ", "connect", "disconnect", "connect_error", "error", "message", "*", "__proto__"),
-    *("friends:list", "wallet:transfer", "chat:Send", "chat:send ", "session:ready", "\0", "é" * 50),
+    *(
+        "friends:list",
+        "wallet:transfer",
+        "chat:Send",
+        "chat:send ",
+        "session:ready",
+        "\0",
+        "é" * 50,
+    ),
     "x" * 5_000,
 ]
 VALUES: list[Any] = [
@@ -82,7 +90,15 @@ HEADS = [
     *("0", "0{}", '0{"token":"x"}', "0[]", "0/", "0/admin,", '0/admin,{"token":1}', "1/admin,"),
     *("3", "3[]", "31[]", '31["a"]', "31{}", "31", "3999999999999[1]", "3" + "9" * 40 + "[]"),
     *('4{"message":"x"}', "4", "7[]", "8", "9", "a", "-1", "/", '2/admin,["a"]', "2/admin"),
-    *('2/admin,7["a",{}]', "2/" + "a" * 100 + ',["a"]', "2/a?b=c,[]", '2?["a"]', "22", "²[]", "٢[]"),
+    *(
+        '2/admin,7["a",{}]',
+        "2/" + "a" * 100 + ',["a"]',
+        "2/a?b=c,[]",
+        '2?["a"]',
+        "22",
+        "²[]",
+        "٢[]",
+    ),
     '2["a",{"b":' + "9" * 5_000 + "}]",
     '2["a",{' + ",".join(f'"k{n}":{n}' for n in range(1_000)) + "}]",
     '2["a",{"a":1,"a":2}]',
@@ -179,7 +195,23 @@ def _without_connect(packet: str) -> str:
 
 
 # Engine.IO packets after which a connection is over.
-FATAL = ["7", "8", "9", "x", "", "0", '0{"sid":"x"}', "1", "ping", "\0", "é", "-4", " 4", "bé", "bA"]
+FATAL = [
+    "7",
+    "8",
+    "9",
+    "x",
+    "",
+    "0",
+    '0{"sid":"x"}',
+    "1",
+    "ping",
+    "\0",
+    "é",
+    "-4",
+    " 4",
+    "bé",
+    "bA",
+]
 
 # WebSocket frames that break RFC 6455 or say what no text is; the mask is four zeros.
 FRAMES = [
@@ -252,7 +284,10 @@ REQUESTS = [
     "Sec-WebSocket-Version: 7\r\nSec-WebSocket-Key: x\r\n\r\n",
     _GET + "websocket&sid={sid} HTTP/1.1\r\n" + _HEAD + "Upgrade: websocket\r\n"
     "Connection: Upgrade\r\n\r\n",
-    _GET + "websocket&sid={sid} HTTP/1.1\r\n" + _HEAD + "Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+    _GET
+    + "websocket&sid={sid} HTTP/1.1\r\n"
+    + _HEAD
+    + "Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
     _GET + "polling HTTP/1.1\r\n" + _HEAD + "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
     _GET + "polling HTTP/1.1\r\n" + _HEAD + "Origin: https://evil.example\r\n\r\n",
     "GET /socket.io/?EIO=3&transport=polling HTTP/1.1\r\n" + _HEAD + "\r\n",
@@ -274,4 +309,16 @@ REQUESTS = [
     "GET /api/v1/me HTTP/1.1\r\n" + _HEAD + "Authorization: Bearer \xe9.\xe9.\xe9\r\n\r\n",
     "POST /api/v1/auth/guest HTTP/1.1\r\n" + _HEAD + "Content-Length: 3\r\n\r\n[[[",
     "POST /api/v1/auth/guest HTTP/1.1\r\n" + _HEAD + "Content-Length: 4\r\n\r\n\xff\xfe{{}}",
+    "POST /api/v1/auth/guest HTTP/1.1\r\n" + _HEAD + "Content-Encoding: gzip\r\n"
+    "Content-Length: 4\r\n\r\nabcd",
+]
+
+# Requests that are not sent to their end.
+CUT = [
+    _POST + "Content-Length: 100\r\n\r\n4",
+    _POST + "Transfer-Encoding: chunked\r\n\r\n5\r\n4",
+    _POST[:-20],
+    _GET + "polling&sid={sid} HTTP/1.1\r\n" + _HEAD + "\r\n",
+    "POST /api/v1/auth/guest HTTP/1.1\r\n" + _HEAD + "Content-Length: 100\r\n\r\n{{",
+    "POST /api/v1/auth/guest HTTP/1.1\r\n" + _HEAD + "Transfer-Encoding: chunked\r\n\r\n5\r\n{{",
 ]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +20,7 @@ from tests.chaos.chaos_kit import (
     on_stores_of,
     quick,
     started,
+    store_pid,
     unharmed,
     until,
 )
@@ -35,8 +39,9 @@ async def test_every_acknowledged_message_is_there_once_whenever_the_server_was_
     # Batches that are smaller than a round, and a tail that most messages leave.
     settings = quick(DATA_DIR=tmp_path, CHAT__TAIL=50, CHAT__ARCHIVE_BATCH=25)
     acknowledged: list[list[str]] = [[] for _ in range(SENDERS)]
-    tokens = []
-    for _ in range(ROUNDS):
+    tokens: list[dict[str, Any]] = []
+    talkers: list[Talker] = []
+    for turn in range(ROUNDS):
         async with started(**settings) as server:
             tokens = tokens or [
                 (await table.guest(server.url, f"p{n}")).tokens for n in range(SENDERS)
@@ -47,7 +52,9 @@ async def test_every_acknowledged_message_is_there_once_whenever_the_server_was_
                 await talker.player.do("chat:join", room=ROOM)
                 talker.acknowledged = known
             await nothing_lost(talkers, talkers[0].player)
-            await _talk_until_killed(server, talkers, dice)
+            # With its stores and all, as when the machine's power goes, or without them.
+            also = [store_pid(tmp_path, name) for name in ("valkey", "documents")]
+            await _talk_until_killed(server, talkers, dice, also if turn % 2 else [])
 
     async with started(**settings) as server:
         reader = table.player(server.url, tokens[0])
@@ -61,7 +68,7 @@ async def test_every_acknowledged_message_is_there_once_whenever_the_server_was_
 
 
 async def _talk_until_killed(
-    server: Server, talkers: list[Talker], dice: random.Random
+    server: Server, talkers: list[Talker], dice: random.Random, also: list[int]
 ) -> None:
     """At least a hundred messages more, and then for up to as long as a pass takes to come."""
     start = sum(len(talker.acknowledged) for talker in talkers)
@@ -73,6 +80,8 @@ async def _talk_until_killed(
 
     await until(sent, lambda count: count >= SENDS)
     await asyncio.sleep(dice.uniform(0, 1.1))
+    for pid in also:
+        os.kill(pid, signal.SIGKILL)
     await server.kill()
     for talker in talkers:
         await talker.cut_off()

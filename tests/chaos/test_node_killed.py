@@ -8,7 +8,16 @@ import time
 import pytest
 from socketio.exceptions import ConnectionError as RefusedError
 
-from tests.chaos.chaos_kit import LASTING, finish, owned_keys, quick, started, suspended, unharmed, until
+from tests.chaos.chaos_kit import (
+    LASTING,
+    finish,
+    owned_keys,
+    quick,
+    started,
+    suspended,
+    unharmed,
+    until,
+)
 from tests.fixtures import Stores, on
 from tests.harness import Player, Table
 

@@ -133,7 +133,7 @@ async def _fluent(talkers: list[Talker]) -> bool:
 
 def _status(changed: dict[str, Any], player: Player) -> str | None:
     view = changed["presence"].get(player.id)
-    return view and view["status"]
+    return str(view["status"]) if view else None
 
 
 async def eventually_heard(talker: Talker, listener: Player) -> None:
@@ -167,7 +167,9 @@ async def test_nobody_is_left_behind_who_left_while_redis_died(
 
         await until(remaining, lambda ids: ids == {reader.id}, seconds=10)
         for player in leavers:
-            await until(partial(_last_heard, reader, player), lambda it: it == "offline", seconds=10)
+            await until(
+                partial(_last_heard, reader, player), lambda it: it == "offline", seconds=10
+            )
     assert room["member_count"] == 1
     unharmed(one, other)
 

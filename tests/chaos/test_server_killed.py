@@ -110,7 +110,7 @@ async def test_duels_survive_kills_of_the_server_at_whatever_point(
             fight.check_waiting(first, 0)
             fight.check_running(second, 1)
         for fight in fights:
-            end = await finish(*fight.fighters, fight.id)
+            end = await finish(fight.fighters[0], fight.fighters[1], fight.id)
             assert end["end_reason"] in {"score", "draw"}
             assert commitment(end["seed"]) == end["commitment"] == fight.views[0]["commitment"]
         await Probe(table).green(server)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import time
@@ -22,6 +21,7 @@ from tests.chaos.chaos_kit import (
     quick,
     started,
     unharmed,
+    until,
 )
 from tests.harness import Player, Server, Table
 
@@ -44,9 +44,10 @@ async def signalled(server: Server, *numbers: signal.Signals) -> tuple[int, floa
 
 
 async def gone(player: Player) -> None:
-    async with asyncio.timeout(20):
-        while player.socket.connected:
-            await asyncio.sleep(0.05)
+    async def connected() -> bool:
+        return bool(player.socket.connected)
+
+    await until(connected, lambda there: not there)
 
 
 async def test_a_stop_ends_everything_and_the_next_start_finds_it_all(
@@ -55,20 +56,21 @@ async def test_a_stop_ends_everything_and_the_next_start_finds_it_all(
     settings = quick(DATA_DIR=tmp_path, SHUTDOWN__GRACE_SECONDS=0.5)
     said: list[str] = []
     duel: dict[str, Any] = {}
-    ann = bob = None
+    players: list[Player] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         async with started(**settings) as server:
-            if ann is None or bob is None:
+            if not players:
                 status, _ = await table.post(server.url, "/auth/register", LOGIN)
                 assert status == 201
-                ann = await table.seat(server.url, "ann")
-                bob = await table.seat(server.url, "bob", transport="polling")
-                duel = await table.duel(ann, bob)
+                players = [
+                    await table.seat(server.url, "ann"),
+                    await table.seat(server.url, "bob", transport="polling"),
+                ]
+                duel = await table.duel(*players)
             else:
-                ann = await table.player(server.url, ann.tokens).connect()
-                bob = await table.player(server.url, bob.tokens).connect(transport="polling")
-                await _check(table, server, ann, bob, said, duel)
-            for player in (ann, bob):
+                players = await _back(table, server, players)
+                await _check(table, server, players, said, duel)
+            for player in players:
                 await player.do("chat:join", room=ROOM)
                 sent = await player.do("chat:send", room=ROOM, text="mark my words")
                 said.append(sent["message"]["id"])
@@ -77,7 +79,7 @@ async def test_a_stop_ends_everything_and_the_next_start_finds_it_all(
             code, seconds = await signalled(server, number)
             assert code == 0
             assert seconds < 10
-            for player in (ann, bob):
+            for player in players:
                 farewell = await player.next("server:disconnect")
                 assert (farewell["code"], farewell["reconnect"]) == ("draining", True)
                 await gone(player)
@@ -88,24 +90,32 @@ async def test_a_stop_ends_everything_and_the_next_start_finds_it_all(
     began = time.monotonic()
     async with started(**settings) as server:
         assert time.monotonic() - began < 10
-        ann = await table.player(server.url, ann.tokens).connect()
-        bob = await table.player(server.url, bob.tokens).connect()
-        await _check(table, server, ann, bob, said, duel)
+        ann, bob = await _back(table, server, players)
+        await _check(table, server, [ann, bob], said, duel)
         assert (await finish(ann, bob, duel["id"]))["status"] == "finished"
 
 
+async def _back(table: Table, server: Server, players: list[Player]) -> list[Player]:
+    """The same players, one on each transport."""
+    transports = ("websocket", "polling")
+    return [
+        await table.player(server.url, player.tokens).connect(transport)
+        for player, transport in zip(players, transports, strict=True)
+    ]
+
+
 async def _check(
-    table: Table, server: Server, ann: Player, bob: Player, said: list[str], duel: dict[str, Any]
+    table: Table, server: Server, players: list[Player], said: list[str], duel: dict[str, Any]
 ) -> None:
     """The account, the chat and the duel are there, the clock has not run."""
     await Probe(table).green(server)
     status, tokens = await table.post(server.url, "/auth/login", LOGIN)
     assert status == 200, tokens
-    assert [message["id"] for message in await history(ann, ROOM)] == said
-    shown = bob.ready["resume"]["duel"]
+    assert [message["id"] for message in await history(players[0], ROOM)] == said
+    shown = players[1].ready["resume"]["duel"]
     for name in ("id", "round", "you", "commitment"):
         assert shown[name] == duel[name]
-    assert shown["deadline"] - bob.ready["server_time"] > 10_000
+    assert shown["deadline"] - players[1].ready["server_time"] > 10_000
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -119,8 +129,7 @@ async def test_a_second_signal_does_not_wait(tmp_path: Path, table: Table, worke
         assert seconds < 5
         await ended(*others, seconds=20)
         for player in players:
-            with contextlib.suppress(TimeoutError):
-                await gone(player)
+            await gone(player)
     async with started(**quick(DATA_DIR=tmp_path)) as server:
         assert (await table.player(server.url, players[0].tokens).connect()).ready
 

@@ -44,7 +44,9 @@ def world(redis: RedisStore, documents: DocumentStore) -> World:
         chat=Chat(redis, SETTINGS),
         archive=Archive(documents, redis, SETTINGS),
         duels=Duels(redis, SETTINGS),
+        economy=cast("Any", None),
         publisher=cast("Publisher", Recorder()),
+        reactions=cast("Any", None),
     )
 
 

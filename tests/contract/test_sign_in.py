@@ -29,6 +29,7 @@ from state import passwords
 from state.accounts import Accounts
 from state.connect import RedisStore
 from state.documents import DocumentStore
+from state.economy import Economy
 from state.rates import Rates
 from state.tokens import Claims, Tokens
 from tests.contract.accounts_kit import CHEAP, NOON, PHRASE, Clock, second_documents
@@ -71,7 +72,9 @@ class Node:
             chat=elsewhere,
             archive=elsewhere,
             duels=elsewhere,
+            economy=Economy.build(documents, elsewhere, SETTINGS, clock),
             publisher=cast("Any", self.publisher),
+            reactions=elsewhere,
         )
 
     def anyone(self, address: str = HOME) -> Context:

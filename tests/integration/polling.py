@@ -40,7 +40,8 @@ class Poller:
         """Post these, in one body."""
         body = SEPARATOR.join(packets).encode()
         async with self._http.post(self.address, data=body) as answer:
-            assert (answer.status, await answer.text()) == (200, "OK")
+            said = answer.status, (await answer.text()).lower()
+            assert said == (200, "ok"), said
 
     async def poll(self) -> list[str]:
         """What one poll brings."""

@@ -132,3 +132,9 @@ async def test_probes_answer_while_everybody_asks(lone: Server, table: Table) ->
 
     paths = ("/health/live", "/health/ready", "/metrics") * 20
     assert set(await asyncio.gather(*map(probe, paths))) == {200}
+
+
+async def test_no_answer_tells_which_software_this_is(lone: Server, table: Table) -> None:
+    for path in ("/health/live", "/api/v1/me", "/socket.io/?EIO=4&transport=polling", "/none"):
+        async with table.http.get(lone.url + path) as answer:
+            assert answer.headers["Server"] == "Showdown"

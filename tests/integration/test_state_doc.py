@@ -115,6 +115,7 @@ class Run:
         await self.chat(ann, bob)
         await self.spam(eve)
         await self.duels(ann, bob, eve)
+        await self.stakes(ann, bob)
         await self.witness.look()
         await self.farewell(ann, bob, eve)
 
@@ -177,6 +178,19 @@ class Run:
             await player.do("duel:play", duel_id=duel["id"], round=1, hold=[])
         await bob.do("duel:forfeit", duel_id=duel["id"])
         await eve.do("duel:challenge", opponent_id=ann.id, key="revenge")
+
+    async def stakes(self, ann: Player, bob: Player) -> None:
+        """Duels for a coin, until one was seen between its end and its payment."""
+        await self.witness.until_gone("{duels}:offer:" + ann.id)
+        for attempt in range(PATIENCE):
+            body = {"opponent_id": bob.id, "stake": 1, "key": f"stake {attempt}"}
+            duel = (await ann.do("duel:challenge", **body))["duel"]
+            await bob.do("duel:accept", duel_id=duel["id"])
+            await bob.do("duel:forfeit", duel_id=duel["id"])
+            await self.witness.look()
+            if "{duels}:outbox" in self.witness.seen:
+                break
+        await self.witness.until_gone("{duels}:outbox")
 
     async def farewell(self, ann: Player, *others: Player) -> None:
         """Nothing is left open, and everybody goes."""

@@ -13,6 +13,7 @@ from tests.harness import Player, Server, Table
 from tests.integration.chat_kit import new_room
 from tests.integration.duel_kit import begin
 from tests.integration.hosting import Host
+from tests.integration.node import check_upgrades
 from tests.integration.polling import Poller
 from tests.integration.wire import ENGINE, packet, until
 
@@ -20,7 +21,7 @@ from tests.integration.wire import ENGINE, packet, until
 @pytest.fixture(scope="module")
 def workers(host: Host) -> Server:
     """A server of two processes."""
-    return host.start(WORKERS=2, LIMITS__CHAT_MESSAGES=1_000)
+    return host.start(WORKERS=2, LIMITS__CHAT_MESSAGES=1_000, LIMITS__EVENTS_BURST=1_000)
 
 
 @pytest.fixture
@@ -105,6 +106,12 @@ async def test_a_session_changes_to_websocket_through_the_other_worker(
         await opened.send_str('422["duel:active"]')
         assert (await packet(opened)).startswith("32[")
         await opened.close()
+
+
+@pytest.mark.js
+async def test_javascript_clients_change_their_transport_on_both_workers(workers: Server) -> None:
+    reports = await check_upgrades(workers, clients=8, messages=20)
+    assert len({report["node"] for report in reports}) == 2
 
 
 async def test_a_session_of_no_worker_is_unknown(workers: Server, table: Table) -> None:

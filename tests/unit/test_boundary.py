@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ async def run(boundary: Boundary, raised: BaseException | None = None, **options
 
 def counted(metrics: Metrics, outcome: str) -> float | None:
     labels = {"kind": "event", "name": "e", "outcome": outcome}
+    metrics.scrape()  # counts are tallied, and added up for it
     return metrics.registry.get_sample_value("showdown_requests_total", labels)
 
 
@@ -97,6 +99,50 @@ async def test_a_cancellation_from_outside_goes_through(boundary: Boundary) -> N
         with pytest.raises(asyncio.CancelledError):
             await task
     assert await boundary.wait_idle(0)
+
+
+async def test_a_cancellation_from_outside_goes_through_although_the_time_is_over_too(
+    boundary: Boundary,
+) -> None:
+    begun = asyncio.Event()
+
+    async def wait() -> None:
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        finally:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()  # until the time is over
+
+    task = asyncio.create_task(boundary.guard("event", "e", "id", wait))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_handler_that_ends_late_in_spite_of_all_is_told_to_be_late(
+    boundary: Boundary,
+) -> None:
+    async def wait() -> str:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return "value"
+
+    outcome = await boundary.guard("event", "e", "id", wait)
+    assert outcome.error
+    assert outcome.error.code == "timeout"
+    assert await run(boundary) == Outcome("value")
+
+
+async def test_each_handler_has_its_own_time(boundary: Boundary) -> None:
+    async def handle(seconds: float) -> Outcome:
+        await asyncio.sleep(seconds / 2)
+        return await boundary.guard("event", "e", "id", lambda: asyncio.sleep(seconds))
+
+    outcomes = await asyncio.gather(*map(handle, (0.02, 0.15, 0.3, 0.5)))
+    codes = [outcome.error.code if outcome.error else "ok" for outcome in outcomes]
+    assert codes == ["ok", "ok", "timeout", "timeout"]
 
 
 async def test_it_is_idle_when_nothing_runs(boundary: Boundary) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from wsproto.frame_protocol import FrameProtocol
 
 from config.settings import Limits
-from server.transport import BINARY_FRAME, Engine, GameSocket, Message, websocket_frame
+from server.engine import Engine
+from server.transport import BINARY_FRAME, GameSocket, Message, websocket_frame
 
 SIZES = (0, 1, 125, 126, 127, 65_535, 65_536, 200_000)
 
@@ -93,7 +94,7 @@ async def test_what_is_posted_waits_for_a_poll_in_its_order() -> None:
     socket = Node().socket()
     for text in "abc":
         socket.post(Message(text))
-    assert socket.waiting_bytes == len("4b4c")  # the first may be under way already
+    assert 0 < socket.waiting_bytes <= len("4a4b4c")
     assert await waiting(socket) == ["4a", "4b", "4c"]
 
 
@@ -125,9 +126,12 @@ async def test_a_client_that_does_not_poll_is_given_up_at_the_limit() -> None:
     assert node.overflowed == [socket]
 
 
-async def test_a_single_large_message_is_no_overflow() -> None:
+async def test_what_a_poll_took_does_not_count_any_more() -> None:
     node = Node(send_buffer_bytes=4_096)
-    node.socket().post(Message("x" * 10_000))
+    socket = node.socket()
+    for _ in range(10):
+        socket.post(Message("x" * 2_000))
+        await socket.poll()
     assert node.overflowed == []
 
 

@@ -1,0 +1,99 @@
+"""What must be true of the books: the checks of the audit that need nothing but the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from game import economy
+
+Kind: TypeAlias = Literal[
+    "unbalanced_posting",
+    "doubled_posting",
+    "balance_mismatch",
+    "negative_balance",
+    "orphaned_escrow",
+    "missing_escrow",
+    "orphaned_item",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it must be; `subject` is the id of a posting, an account, …."""
+
+    kind: Kind
+    subject: str
+    expected: int | None = None
+    found: int | None = None
+
+
+@dataclass(slots=True)
+class Sums:
+    """What the postings, seen one after another in the order of their ids, come to.
+
+    It holds an entry for each account and each kind of item of a player, none for a posting.
+    """
+
+    postings: int = 0
+    balances: dict[str, int] = field(default_factory=dict)
+    bought: dict[str, int] = field(default_factory=dict)
+    _at: int = -1
+    _same_time: set[str] = field(default_factory=set)
+
+    def add(self, posting: Mapping[str, Any]) -> Finding | None:
+        """Count a posting, unless it is wrong in itself; then that is the finding.
+
+        One that does not balance counts too: its accounts were changed by it.
+        """
+        self.postings += 1
+        if self._doubled(posting):
+            return Finding("doubled_posting", posting["_id"])
+        entries = posting["entries"]
+        for entry in entries:
+            account = entry["account"]
+            total = self.balances.get(account, 0) + entry["amount"]
+            self.balances[account] = total
+            if not total:  # closed escrow accounts are most of all that ever were
+                del self.balances[account]
+        self._count_items(posting)
+        return None if _balanced(posting) else Finding("unbalanced_posting", posting["_id"])
+
+    def _doubled(self, posting: Mapping[str, Any]) -> bool:
+        """Of two that are alike to the balances that they left, one never happened."""
+        if posting["at"] != self._at:
+            self._at = posting["at"]
+            self._same_time.clear()
+        face = repr((posting["reason"], posting["ref"], posting["entries"]))
+        doubled = face in self._same_time
+        self._same_time.add(face)
+        return doubled
+
+    def _count_items(self, posting: Mapping[str, Any]) -> None:
+        bought = purchase(posting)
+        if bought:
+            owned, count = bought
+            self.bought[owned] = self.bought.get(owned, 0) + count
+
+
+def purchase(posting: Mapping[str, Any]) -> tuple[str, int] | None:
+    """Whose inventory (`<player>/<item>`) a posting filled, and with how many."""
+    if posting["reason"] != "shop_buy":
+        return None
+    players = [economy.owner(account) for account in posting["accounts"]]
+    item, _, count = posting["ref"].partition("*")
+    return f"{next(filter(None, players))}/{item}", int(count)
+
+
+def _balanced(posting: Mapping[str, Any]) -> bool:
+    entries: Sequence[Mapping[str, Any]] = posting["entries"]
+    amounts = [entry["amount"] for entry in entries]
+    accounts = [entry["account"] for entry in entries]
+    limit = economy.INT64_MAX
+    return (
+        len(entries) >= 2
+        and sum(amounts) == 0
+        and accounts == list(posting["accounts"])
+        and all(isinstance(one, int) and -limit <= one <= limit for one in amounts)
+    )

@@ -1,0 +1,94 @@
+"""What follows from what happened: a table from domain events to what is done about them.
+
+A posting of the ledger is such an event, and its own outbox entry: it is marked `untold`
+in the transaction that made it, and the mark is taken away when its reactions have run. The
+node that made it runs them at once; what a crash left untold any node finds and does
+later. So a reaction may run twice, and must do no harm then: what may happen one time only
+(a payout) has its own `once` in the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from typing_extensions import TypedDict
+
+from game import economy, rooms
+from handlers.base import World, periodic
+from state.ledger import Posting
+
+SWEEP_SECONDS = 1.0
+ENDED_SECONDS = 0.25  # a winner waits half of it for his money
+LEFT_SECONDS = 5.0
+
+
+class WalletChanged(TypedDict):
+    """`wallet:changed`: what a player has now, and by what it changed; `id` is the entry's."""
+
+    id: str
+    balance: int
+    amount: int
+    reason: str
+    ref: str
+    at: int
+
+
+async def tell_owners(world: World, posting: Posting) -> None:
+    """Tell the players of a posting, on all their devices."""
+    for change in posting.changes:
+        if player_id := economy.owner(change.account):
+            news = WalletChanged(
+                id=posting.id,
+                balance=posting.balance(change.account),
+                amount=change.amount,
+                reason=posting.reason,
+                ref=posting.ref,
+                at=posting.at,
+            )
+            await world.publisher.emit("wallet:changed", news, rooms.player(player_id))
+
+
+POSTED: tuple[Callable[[World, Posting], Awaitable[None]], ...] = (tell_owners,)
+
+
+async def react(world: World, postings: Sequence[Posting]) -> None:
+    """Run what follows from these postings, and note that it has run."""
+    for posting in postings:
+        for reaction in POSTED:
+            await reaction(world, posting)
+    world.economy.ledger.told(posting.id for posting in postings)
+
+
+@periodic("untold postings", lambda _: SWEEP_SECONDS)
+async def tell_the_untold(world: World) -> None:
+    """Do what a node that died did not come to."""
+    await world.economy.ledger.save_told()
+    await react(world, await world.economy.ledger.untold())
+
+
+# Duels: their ends are in an outbox of Redis
+
+
+async def settle_stake(world: World, duel_id: str) -> None:
+    """Pay what was held for a duel, if it is over."""
+    await react(world, (await world.economy.stakes.settle(duel_id)).postings)
+
+
+DUEL_ENDED: tuple[Callable[[World, str], Awaitable[None]], ...] = (settle_stake,)
+
+
+@periodic("ended duels", lambda _: ENDED_SECONDS)
+async def settle_ended_duels(world: World) -> None:
+    """Do what follows from the end of duels; one that fails is lent out again."""
+    for duel_id in await world.duels.ended():
+        for reaction in DUEL_ENDED:
+            await reaction(world, duel_id)
+        await world.duels.settled(duel_id)
+
+
+@periodic("stakes left behind", lambda _: LEFT_SECONDS)
+async def settle_left_stakes(world: World) -> None:
+    """Look after money whose duel never began, or was lost with Redis."""
+    for duel_id in await world.economy.stakes.left():
+        await settle_stake(world, duel_id)
+        await world.economy.stakes.look_later(duel_id)

@@ -1,0 +1,84 @@
+"""Robbery: take from another player, or pay him for having tried."""
+
+from __future__ import annotations
+
+import secrets
+
+from typing_extensions import TypedDict
+
+from game import rob as rules
+from game import rooms
+from handlers.base import Context, Id, Key, Payload, command
+
+
+class Attempt(Payload):
+    """Whom to rob; the same key tries once, however often it is sent."""
+
+    victim_id: Id
+    key: Key
+
+
+class AttemptReply(TypedDict):
+    """What it came to: `amount` was taken, or paid if it failed.
+
+    `odds` were the chance in percent, `again_at` is when the caller may try again, in ms.
+    """
+
+    success: bool
+    amount: int
+    odds: int
+    balance: int
+    again_at: int
+
+
+class PlayerView(TypedDict):
+    """Another player."""
+
+    id: str
+    name: str
+
+
+class Notification(TypedDict):
+    """`notification`: something that a player should see; `by` is who did it, `at` in ms."""
+
+    kind: str
+    by: PlayerView
+    success: bool
+    amount: int
+    at: int
+
+
+@command("rob:attempt", Attempt)
+async def attempt(cmd: Attempt, ctx: Context) -> AttemptReply:
+    """Rob another player.
+
+    Raises:
+        NotFound: there is no such player.
+        ValidationFailed: it is the caller himself.
+        RateLimited: the caller tried not long ago.
+        InsufficientFunds: the caller could not pay the fine.
+        Conflict: the victim is safe for now, or has too little.
+        IdempotencyMismatch: the key was used for something else.
+    """
+    rules.check_victim(ctx.player_id, cmd.victim_id)
+    await ctx.world.accounts.player(cmd.victim_id)
+    # Drawn before the transaction, which may run several times: nobody rolls again.
+    rolls = secrets.randbelow(rules.SIDES), secrets.randbelow(rules.SIDES)
+    robberies = ctx.world.economy.robberies
+    done = await robberies.attempt(ctx.player_id, cmd.victim_id, cmd.key, rolls)
+    answer: AttemptReply = done.answer
+    await ctx.world.react(done.postings)
+    if done.fresh:
+        await _tell(ctx, cmd.victim_id, answer)
+    return answer
+
+
+async def _tell(ctx: Context, victim_id: str, answer: AttemptReply) -> None:
+    news = Notification(
+        kind="robbed",
+        by=PlayerView(id=ctx.player_id, name=ctx.caller.name),
+        success=answer["success"],
+        amount=answer["amount"],
+        at=ctx.now(),
+    )
+    await ctx.world.publisher.emit("notification", news, rooms.player(victim_id))

@@ -1,0 +1,116 @@
+"""The Engine.IO server: it makes our sockets, and is a little stricter than python-engineio.
+
+What is replaced here, and checked against 4.15.1 by tests/unit/test_seams.py:
+`AsyncServer._handle_connect` (the only place where sockets are made), `handle_request`,
+`generate_id` and `_ok`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import engineio
+from aiohttp import web
+from engineio import packet
+
+from config.settings import Limits
+from server.transport import CLOSE_SECONDS, GameSocket
+
+METHODS = frozenset({"GET", "POST", "OPTIONS"})
+
+
+class Engine(engineio.AsyncServer):
+    """The Engine.IO server, with our sockets.
+
+    `on_message`, `on_disconnect` and `on_overflow` are set by server/sockets.py.
+    """
+
+    sockets: dict[str, GameSocket]
+
+    def __init__(self, *, limits: Limits, node: str, **options: Any) -> None:
+        super().__init__(
+            async_mode="aiohttp",
+            ping_interval=limits.ping_seconds,
+            ping_timeout=limits.ping_timeout_seconds,
+            max_http_buffer_size=limits.frame_bytes,
+            monitor_clients=False,  # each socket has its own timer
+            **options,
+        )
+        self.limits = limits
+        self.node = node
+        self.on_message: Callable[[str, str | bytes], Awaitable[None]]
+        self.on_disconnect: Callable[[str], Awaitable[None]]
+        self.on_overflow: Callable[[GameSocket], None]
+        self.admit: Callable[[GameSocket], bool]
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Any) -> None:
+        """Run a short coroutine that nobody waits for."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def generate_id(self) -> str:
+        """An id that says on which node its session lives; server/forward.py reads it."""
+        return f"{self.node}.{super().generate_id()}"
+
+    async def handle_request(self, request: web.Request) -> web.StreamResponse:
+        """Everything below /socket.io/, a little stricter than python-engineio."""
+        socket = self.sockets.get(request.query.get("sid", ""))
+        websocket = request.headers.get("Upgrade", "").lower() == "websocket"
+        if "transport" not in request.query or request.method not in METHODS:
+            return web.Response(status=400, text="Bad Request")
+        if socket and socket.upgraded and websocket:
+            return await _turned_away(request)
+        answer: web.StreamResponse = await super().handle_request(request)
+        return answer
+
+    def _ok(self, packets: Any = None, headers: Any = None, jsonp_index: Any = None) -> Any:
+        answer = super()._ok(packets, headers, jsonp_index)
+        if packets is None:
+            answer["response"] = b"ok"  # as Node says it
+        return answer
+
+    async def _handle_connect(
+        self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
+    ) -> Any:
+        """Open a session (Engine.IO v4, "Handshake")."""
+        socket = GameSocket(self, self.generate_id(), environ["aiohttp.request"])
+        if not self.admit(socket):
+            return self._refused()
+        self.sockets[socket.sid] = socket
+        socket.post(packet.Packet(packet.OPEN, self._handshake(socket.sid, transport)))
+        socket.schedule_ping()
+        if transport == "websocket":
+            try:
+                answer = await socket.handle_get_request(environ)
+                # Without "Connection: Upgrade" it takes the request for a poll.
+                return self._bad_request("No upgrade") if isinstance(answer, list) else answer
+            finally:  # also when the WebSocket handshake itself was wrong
+                await socket.close(abort=True)
+        socket.connected = True
+        return self._ok(await socket.poll(), jsonp_index=jsonp_index)
+
+    def _handshake(self, sid: str, transport: str) -> dict[str, Any]:
+        return {
+            "sid": sid,
+            "upgrades": self._upgrades(sid, transport),
+            "pingTimeout": int(self.limits.ping_timeout_seconds * 1000),
+            "pingInterval": int(self.limits.ping_seconds * 1000),
+            "maxPayload": self.limits.frame_bytes,
+        }
+
+    @staticmethod
+    def _refused() -> dict[str, Any]:
+        headers = [("Content-Type", "text/plain"), ("Retry-After", "1")]
+        return {"status": "503 SERVICE UNAVAILABLE", "headers": headers, "response": b"full"}
+
+
+async def _turned_away(request: web.Request) -> web.WebSocketResponse:
+    """A second WebSocket for a session that has one."""
+    ws = web.WebSocketResponse(timeout=CLOSE_SECONDS)
+    await ws.prepare(request)
+    await ws.close()
+    return ws

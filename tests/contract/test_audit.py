@@ -1,0 +1,141 @@
+"""The audit finds each fault that was put into the books, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from game import blackjack as blackjack_rules
+from game import duels as duel_rules
+from state.audit import Audit, Report
+from state.blackjack import Blackjack
+from state.connect import RedisStore
+from state.documents import DocumentStore
+from state.duels import Duels
+from state.goods import load
+from state.ledger import Ledger
+from state.robberies import Robberies
+from state.shop import Shop
+from state.stakes import Stakes
+from tests.contract.accounts_kit import Clock
+from tests.contract.economy_kit import SETTINGS, START, new_ledger, send
+from tests.unit.test_blackjack import seed_of
+
+
+@pytest.fixture
+async def books(documents: DocumentStore, redis: RedisStore) -> DocumentStore:
+    """Books in which everything has happened, with a game and a duel that are not over."""
+    ledger = await new_ledger(documents, Clock())
+    shop = Shop(documents, ledger, load(None))
+    await send(ledger, "ann", "bob", 10, "k")
+    await shop.buy("ann", "padlock", 2, "b")
+    await shop.use("ann", "padlock", "u")
+    await shop.sell("ann", "padlock", 1, "s")
+    await shop.buy("bob", "lockpick", 1, "b")
+    await Robberies(ledger, SETTINGS.rob).attempt("bob", "eve", "r", (0, 0))
+    await deal(Blackjack(documents, ledger, SETTINGS.blackjack))
+    duel = duel_rules.challenge(
+        "d1", ("ann", "A"), ("bob", "B"), "s", 0, duel_rules.Rules(), stake=50
+    )
+    await Stakes(documents, ledger, Duels(redis, SETTINGS)).hold(duel)
+    return documents
+
+
+async def deal(blackjack: Blackjack) -> None:
+    seed = seed_of(("8", "6", "8", "."))
+    done = await blackjack.start("eve", 20, seed, "k", lambda table: table.id)
+    split: Callable[[Any], Any] = lambda game: blackjack_rules.act(game, "split")  # noqa: E731
+    await blackjack.step("eve", done.answer, "s", "split", split, lambda table: table.id)
+
+
+async def audited(books: DocumentStore) -> Report:
+    return await Audit(books).run()
+
+
+def kinds(report: Report) -> dict[str, str]:
+    return {finding.kind: finding.subject for finding in report.findings}
+
+
+async def test_books_without_a_fault_are_clean(books: DocumentStore) -> None:
+    report = await audited(books)
+    assert report.ok, report
+    assert report.minted == 3 * START
+    assert (report.items, report.postings >= 10) == (2, True)
+
+
+async def test_a_changed_balance(books: DocumentStore) -> None:
+    which, change = {"_id": "player:ann"}, {"$inc": {"balance": 1}}
+    await books.call("wallets", "update_one", which, change, hint="_id_")
+    report = await audited(books)
+    (finding,) = report.findings
+    assert (finding.kind, finding.subject) == ("balance_mismatch", "player:ann")
+    assert finding.found == (finding.expected or 0) + 1
+
+
+async def test_a_balance_below_zero(books: DocumentStore) -> None:
+    which, change = {"_id": "player:ann"}, {"$set": {"balance": -1}}
+    await books.call("wallets", "update_one", which, change, hint="_id_")
+    assert kinds(await audited(books)).keys() == {"balance_mismatch", "negative_balance"}
+
+
+async def test_a_missing_entry(books: DocumentStore) -> None:
+    (one,) = await books.find("postings", {"reason": "transfer"}, sort=[("_id", 1)], limit=1)
+    change = {"$set": {"entries": one["entries"][:1], "accounts": one["accounts"][:1]}}
+    await books.call("postings", "update_one", {"_id": one["_id"]}, change, hint="_id_")
+    found = kinds(await audited(books))
+    assert found["unbalanced_posting"] == one["_id"]
+    assert found["balance_mismatch"] == "player:bob"
+
+
+async def test_a_missing_posting(books: DocumentStore) -> None:
+    await books.call("postings", "delete_one", {"reason": "rob"})
+    assert kinds(await audited(books)).keys() == {"balance_mismatch"}
+
+
+async def test_a_doubled_posting(books: DocumentStore) -> None:
+    (one,) = await books.find("postings", {"reason": "transfer"}, sort=[("_id", 1)], limit=1)
+    doubled = one["_id"][:-1] + ("1" if one["_id"][-1] == "0" else "0")
+    await books.call("postings", "insert_one", {**one, "_id": doubled})
+    report = await audited(books)
+    assert "doubled_posting" in kinds(report)
+
+
+@pytest.mark.parametrize("collection", ["blackjack", "stakes"])
+async def test_money_in_escrow_for_nothing(books: DocumentStore, collection: str) -> None:
+    await books.call(collection, "delete_many", {})
+    (finding,) = (await audited(books)).findings
+    assert finding.kind == "orphaned_escrow"
+    assert finding.subject.startswith("escrow:")
+
+
+async def test_a_duel_whose_stakes_are_gone(books: DocumentStore) -> None:
+    change = {"$set": {"stake": 51}}
+    await books.call("stakes", "update_one", {"_id": "d1"}, change, hint="_id_")
+    assert kinds(await audited(books)) == {"missing_escrow": "escrow:duel:d1"}
+
+
+async def test_items_that_nobody_paid_for(books: DocumentStore) -> None:
+    gift = {"player": "eve", "item": "padlock", "bought": 1, "lots": []}
+    await books.call("inventory", "insert_one", {"_id": "eve/padlock", **gift})
+    change = {"$set": {"lots": [{"count": 5, "expires_at": None}]}}
+    await books.call("inventory", "update_one", {"_id": "ann/padlock"}, change, hint="_id_")
+    report = await audited(books)
+    assert {finding.subject for finding in report.findings} == {"eve/padlock", "ann/padlock"}
+    assert {finding.kind for finding in report.findings} == {"orphaned_item"}
+
+
+async def test_what_is_paid_while_the_audit_runs_is_no_finding(
+    books: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(books, SETTINGS, Clock())
+    check = Audit._check_wallets
+
+    async def late(self: Audit) -> None:
+        await send(ledger, "ann", "bob", 1, "late")
+        await send(ledger, "ann", "new", 1, "later")
+        await check(self)
+
+    monkeypatch.setattr(Audit, "_check_wallets", late)
+    assert (await audited(books)).ok
