@@ -16,7 +16,7 @@ from pathlib import Path
 from bench import processes
 from bench.base import Numbers, Scenario
 
-BAR, ROW, LEFT, WIDTH = 22, 30, 430, 960  # of the chart, in pixels
+BAR, ROW, LEFT, WIDTH = 22, 30, 650, 1_180  # of the chart, in pixels
 FULL_SCALE = 2.0  # ratio at the right end of the chart
 GOOD, BAD, INK, LINE = "#2f9e63", "#c9513b", "#222222", "#999999"
 
