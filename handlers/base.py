@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
@@ -111,9 +111,18 @@ class Connection(Protocol):
         """Go on with a newer token of the same account."""
 
 
+class Once(NamedTuple):
+    """What tells an event from all others of its room, and since when (ms) it may have been
+    published, by whoever: a repeated request, or another node.
+    """
+
+    key: str
+    since: int
+
+
 class Publisher(Protocol):
     """Reaches sockets on every node. Nothing here raises when Redis is away: what was
-    stored stays stored, the nodes that could not be told are counted and logged.
+    stored is told as soon as Redis answers again, once and in its order.
     """
 
     async def emit(
@@ -124,10 +133,12 @@ class Publisher(Protocol):
         *,
         skip: str | None = None,
         volatile: bool = False,
+        once: Once | None = None,
     ) -> None:
         """Send an event to everybody in a room, except the socket `skip`.
 
-        A volatile one is not kept for those who are away for a moment.
+        A volatile one is not kept for those who are away for a moment. One that may have
+        been sent before is sent `once`.
         """
 
     async def close(self, room: str, code: Disconnect) -> None:

@@ -26,12 +26,13 @@ from game.chat import (
     masking,
 )
 from game.errors import FieldProblem, Forbidden, Muted, NotFound, ValidationFailed
-from handlers.base import Context, Id, Key, Payload, World, command, periodic
+from handlers.base import Context, Id, Key, Once, Payload, World, command, periodic
 from state.chat import Refused
 
 JOIN_MESSAGES = 50  # protocol.md, chat:join
 PAGE_MESSAGES = 100  # protocol.md, chat:history
 ARCHIVE_SECONDS = 1.0  # what is only in Redis is at most about this old
+AGAIN_MS = 20_000  # who was not answered has asked again by then
 TOO_FAST = "Too many messages."
 
 RoomName = Annotated[str, StringConstraints(pattern=ROOM_PATTERN)]
@@ -321,9 +322,12 @@ async def _say(room: Room, text: str, client_id: str | None, ctx: Context) -> Me
     if isinstance(outcome, Refused):
         await _tell_muted(outcome.muted_until, ctx)
         raise outcome.error
-    if outcome.fresh:
-        await _publish("chat:message", outcome.message, ctx)
-    return MessageReply(message=outcome.message)
+    message = outcome.message
+    # Asked again, it is told again: the first time may have died before it was told.
+    if outcome.fresh or ctx.now() - message["sent_at"] < AGAIN_MS:
+        once = Once(message["id"], message["sent_at"])
+        await _publish("chat:message", message, ctx, once)
+    return MessageReply(message=message)
 
 
 async def _tell_muted(until: int | None, ctx: Context) -> None:
@@ -333,12 +337,14 @@ async def _tell_muted(until: int | None, ctx: Context) -> None:
     await ctx.world.publisher.emit("chat:muted", event, rooms.player(ctx.player_id))
 
 
-async def _publish(event: str, message: ChatMessage, ctx: Context) -> None:
+async def _publish(
+    event: str, message: ChatMessage, ctx: Context, once: Once | None = None
+) -> None:
     room = Room.named(message["room"])
     whispered = room.kind is Kind.WHISPER
     audience = map(rooms.player, room.ids) if whispered else [rooms.chat(room.name)]
     for name in audience:
-        await ctx.world.publisher.emit(event, message, name)
+        await ctx.world.publisher.emit(event, message, name, once=once)
 
 
 async def _members(ids: list[str], world: World) -> list[Member]:

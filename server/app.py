@@ -27,6 +27,7 @@ START_SECONDS = 30.0  # for stores that are still starting
 RECHECK_SECONDS = 5.0  # how long a revocation may go unnoticed when its message was lost
 SAMPLE_SECONDS = 1.0
 POLL_SECONDS = 0.1
+LATE_SECONDS = 0.2  # between two looks for events that could not be published
 # Few of our objects are cyclic: the default of 700 looks at all of them all the time.
 GC_THRESHOLD = (50_000, 50, 1_000)
 KEEPALIVE_SECONDS = 75.0
@@ -118,6 +119,7 @@ def _start_tasks(parts: Parts) -> None:
     keep("watch loop", health.watch_loop, every=LAG_EVERY)
     keep("sample", lambda: _sample(parts), every=SAMPLE_SECONDS)
     keep("adapter", parts.adapter.listen)
+    keep("publish late", parts.backlog.deliver, every=LATE_SECONDS)
     keep("beat", parts.membership.beat, every=settings.nodes.heartbeat_seconds)
     keep("bury", parts.membership.bury_the_dead, every=settings.nodes.heartbeat_seconds)
     keep("presence", parts.watchers.tell, every=settings.presence.batch_seconds)
@@ -182,6 +184,7 @@ async def _last_words(parts: Parts) -> None:
     await parts.supervisor.stop(seconds)
     try:
         async with asyncio.timeout(seconds):
+            await parts.backlog.deliver()
             await parts.world.archive.archive_once()
             await parts.membership.leave()
     except (DependencyUnavailable, TimeoutError):

@@ -14,6 +14,7 @@ from server import payments
 from server.api import Api
 from server.audits import Auditor
 from server.auth import Authenticator
+from server.backlog import Backlog
 from server.boundary import Boundary
 from server.broadcast import Adapter, Clients, Hub, RoomPublisher
 from server.health import Health
@@ -52,6 +53,7 @@ class Parts:
     metrics: Metrics
     health: Health
     adapter: Adapter
+    backlog: Backlog
     watchers: Watchers
     reception: Reception
     sockets: SocketServer
@@ -76,10 +78,12 @@ def build(
     documents = DocumentStore(mongo_url, settings.mongo, metrics.observe_store)
     clock = Clock()
     recovery = Recovery(redis, settings.recovery, settings.limits)
-    publisher = RoomPublisher(redis, recovery, metrics)
+    backlog = Backlog(recovery, metrics)
+    publisher = RoomPublisher(recovery, backlog)
+    backlog.on_lost = publisher.lost
     clients = Clients()
     hub = Hub()
-    adapter = Adapter(redis, recovery, hub, metrics)
+    adapter = Adapter(redis, recovery, hub, metrics, clock)
     duels = Duels(redis, settings)
     world = World(
         settings=settings,
@@ -139,6 +143,7 @@ def build(
         metrics=metrics,
         health=health,
         adapter=adapter,
+        backlog=backlog,
         watchers=watchers,
         reception=reception,
         sockets=sockets,

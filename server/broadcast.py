@@ -8,7 +8,8 @@ order for everybody is what makes one offset enough to say what a client has mis
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+import contextlib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
@@ -17,6 +18,8 @@ from socketio.async_manager import AsyncManager
 from config.logging import get_logger
 from game.disconnects import Disconnect
 from game.errors import DependencyUnavailable
+from handlers.base import Once
+from server.backlog import Backlog
 from server.metrics import Metrics
 from server.transport import GameSocket, Message
 from state.connect import RedisStore, Subscription
@@ -25,6 +28,7 @@ from state.recovery import PREFIX, Recovery, channel
 NAMESPACE = "/"
 NODES = "nodes"  # the room of all nodes: what each does with its own sockets
 SILENCE_SECONDS = 2.0  # then Redis is asked whether it is there
+DRIFT_MS = 10_000  # between the clocks of a node and Redis, at the most
 CONFIRM_SECONDS = 5.0  # for Redis to say that it heard of a channel
 
 log = get_logger(__name__)
@@ -85,7 +89,14 @@ class Adapter:
     missed for good; server/bootstrap.py sets both.
     """
 
-    def __init__(self, redis: RedisStore, recovery: Recovery, hub: Hub, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        redis: RedisStore,
+        recovery: Recovery,
+        hub: Hub,
+        metrics: Metrics,
+        now: Callable[[], int],
+    ) -> None:
         self.ready = False
         self.on_nodes: Callable[[dict[str, Any]], None]
         self.on_gap: Callable[[Iterable[str]], None]
@@ -94,12 +105,14 @@ class Adapter:
         self._recovery = recovery
         self._hub = hub
         self._metrics = metrics
+        self._now = now  # ms, Redis' time
         self._confirmed: dict[str, asyncio.Future[None]] = {}  # by channel
         self._line: Subscription | None = None
         self._first: set[str] = set()  # channels to be confirmed before anything is handed on
         self._held: list[tuple[str, str]] = []
         self._catching_up: asyncio.Future[None] | None = None
         self._epoch = ""
+        self._proven = 0  # ms: whatever was published before was handed on
         self._last = 0  # the newest id that was handed on
 
     async def open(self, room: str) -> None:
@@ -131,12 +144,17 @@ class Adapter:
             async with self._redis.subscription(self._heard) as line:
                 self._line = line
                 self._start_over(line)
-                await line.until_broken(SILENCE_SECONDS)
+                await line.until_broken(SILENCE_SECONDS, self._alive)
         finally:
             self.ready, self._line = False, None
             if self._catching_up:
                 self._catching_up.cancel()
         raise DependencyUnavailable
+
+    def _alive(self, asked: float) -> None:
+        """The line answered what it was asked so many seconds ago: all before that came."""
+        if self.ready:
+            self._proven = self._now() - int(asked * 1000)
 
     def _start_over(self, line: Subscription) -> None:
         """Ask for every channel again; who waits for one goes on waiting."""
@@ -180,20 +198,22 @@ class Adapter:
 
     async def _catch_up(self) -> None:
         """Hand on what was published while nobody here listened, or say that it is lost."""
+        began = self._now()
         epoch, last = await self._recovery.position()
         rooms = self._hub.rooms
-        if self._epoch and (epoch != self._epoch or last < self._last):
+        if self._epoch and epoch != self._epoch:
             log.error("log_lost", rooms=len(rooms))
             self.on_gap(rooms)
         elif self._last:
-            missed = await self._recovery.since(dict.fromkeys(rooms, self._last))
+            after = dict.fromkeys(rooms, self._last)
+            missed = await self._recovery.since(after, self._proven - DRIFT_MS)
             for event in missed.events:
                 self._hand_on(event.room, event.id, event.skip, event.packet)
             self._metrics.caught_up.inc(len(missed.events))
             if not missed.complete:
                 self.on_gap(rooms)
             last = max(last, missed.last)
-        self._epoch, self._last = epoch, last
+        self._epoch, self._last, self._proven = epoch, last, began
 
     def _take(self, name: str, text: str) -> None:
         room = name.removeprefix(PREFIX)
@@ -206,6 +226,7 @@ class Adapter:
             if event_id <= self._last:
                 return
             self._last = event_id
+            self._recovery.heard(event_id)
         self._hand_on(room, event_id, skip, packet)
 
     def _hand_on(self, room: str, event_id: int, skip: str, packet: str) -> None:
@@ -233,10 +254,9 @@ class Adapter:
 class RoomPublisher:
     """What handlers publish through (handlers.base.Publisher)."""
 
-    def __init__(self, redis: RedisStore, recovery: Recovery, metrics: Metrics) -> None:
-        self._redis = redis
+    def __init__(self, recovery: Recovery, backlog: Backlog) -> None:
         self._recovery = recovery
-        self._metrics = metrics
+        self._backlog = backlog
 
     async def emit(
         self,
@@ -246,13 +266,15 @@ class RoomPublisher:
         *,
         skip: str | None = None,
         volatile: bool = False,
+        once: Once | None = None,
     ) -> None:
         """Send an event to everybody in a room, on every node, except the socket `skip`."""
         packet = "2" + orjson.dumps([event, data]).decode()
-        if volatile:
-            await self._tell(self._recovery.whisper(room, packet, skip), event)
-        else:
-            await self._tell(self._recovery.publish(room, packet[:-1], skip), event)
+        if not volatile:
+            await self._backlog.publish(room, packet[:-1], skip, once)
+            return
+        with contextlib.suppress(DependencyUnavailable):
+            await self._recovery.whisper(room, packet, skip)
 
     async def close(self, room: str, code: Disconnect) -> None:
         """Announce and end every connection in a room, on every node."""
@@ -270,17 +292,16 @@ class RoomPublisher:
         """A session goes on over another connection: whoever has the former drops it."""
         await self._nodes({"do": "evict", "connection": connection})
 
-    async def _nodes(self, message: dict[str, Any]) -> None:
-        text = orjson.dumps(message)
-        await self._tell(self._redis.call("PUBLISH", channel(NODES), text), message["do"])
+    async def lost(self) -> None:
+        """Events are lost for good: every client starts over.
 
-    async def _tell(self, telling: Awaitable[object], what: str) -> None:
-        """What was stored stays stored if nobody can be told of it."""
-        try:
-            await telling
-        except DependencyUnavailable:
-            self._metrics.publish_failures.inc()
-            log.warning("publish_failed", what=what)
+        Raises:
+            DependencyUnavailable: nobody could be told.
+        """
+        await self._recovery.tell(NODES, orjson.dumps({"do": "start over"}).decode())
+
+    async def _nodes(self, message: dict[str, Any]) -> None:
+        await self._backlog.tell(NODES, orjson.dumps(message).decode())
 
 
 class Clients(AsyncManager):

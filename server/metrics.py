@@ -91,7 +91,7 @@ class Metrics:
             "showdown_skipped_total", "Volatile events that slow clients were spared.", **made
         )
         self.publish_failures = Counter(
-            "showdown_publish_failures_total", "Events that other nodes were not told of.", **made
+            "showdown_publish_failures_total", "Events that could not be published at once.", **made
         )
         self.caught_up = Counter(
             "showdown_caught_up_total", "Events read from the log after a gap.", **made

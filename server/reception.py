@@ -112,7 +112,10 @@ class Reception:
             return None
         if offset is not None and (not isinstance(offset, str) or len(offset) > PID_CHARS):
             return None
-        return await self._places.recovery.claim(pid, offset, caller.player_id, connection)
+        last_seen = self._world.live.last_seen
+        return await self._places.recovery.claim(
+            pid, offset, caller.player_id, connection, last_seen
+        )
 
     async def _take_up(
         self, socket: GameSocket, caller: Caller, taken: Taken, pid: str, request_id: str
@@ -123,8 +126,8 @@ class Reception:
         await self._sit_down(session)
         await session.enter(*taken.rooms)
         session.see(taken.watched)
-        missed = await self._places.recovery.since(taken.rooms, taken.left)
-        if not missed.complete:
+        missed = await self._places.recovery.since(taken.rooms, taken.proven)
+        if not missed.complete or missed.epoch != taken.epoch:
             return None
         socket.after = missed.last  # what is heard live goes on from here
         await self._rejoin_chat(session, taken)
@@ -285,6 +288,8 @@ class Reception:
                         self._places.adapter.close(room)
             case {"do": "presence", "players": players}:
                 self._places.watchers.changed(players)
+            case {"do": "start over"}:
+                self.start_over(self._places.hub.rooms)
             case {"do": "evict", "connection": connection}:
                 self.evict(connection)
 

@@ -224,7 +224,10 @@ class GameSocket(AsyncSocket):
             max_msg_size=self.server.limits.frame_bytes, compress=False, timeout=CLOSE_SECONDS
         )
         request = environ["aiohttp.request"]
-        await ws.prepare(request)
+        try:
+            await ws.prepare(request)
+        except ConnectionError:
+            return self.server._bad_request("Gone already")  # noqa: SLF001 - nobody reads it
         if self.connected and not await self._probe(ws):
             self.upgrading = False
             await ws.close()

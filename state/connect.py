@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from hashlib import sha1
 from pathlib import Path
 from typing import Any, Self
@@ -156,17 +158,21 @@ class Subscription:
         """Break the line."""
         self._line.hang_up()
 
-    async def until_broken(self, every: float) -> None:
+    async def until_broken(self, every: float, alive: Callable[[float], None]) -> None:
         """Wait for the line's end. A host that lost its power, or a network between us, ends
-        no connection: a silent line is asked for a sign of life.
+        no connection: it is asked for a sign of life every now and then.
+
+        Args:
+            alive: told of an answer, and how many seconds ago it was asked for: what was
+                published before that has come.
         """
+
+        def read(answer: asyncio.Future[Any], asked: float) -> None:
+            if not answer.cancelled() and not answer.exception():
+                alive(time.monotonic() - asked)
+
         while not self._line.broken:
             await asyncio.wait([self._line.closed], timeout=every)
             if not self._line.broken:
-                self._line.send("PING").add_done_callback(_read)
-
-
-def _read(answer: asyncio.Future[Any]) -> None:
-    """Look at an answer that nobody waits for: the line's end says the same."""
-    if not answer.cancelled():
-        answer.exception()
+                answered = partial(read, asked=time.monotonic())
+                self._line.send("PING").add_done_callback(answered)

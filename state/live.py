@@ -152,6 +152,12 @@ class Live:
         now, seats = await self._redis.run(BEAT, [NODES, _node(self.node)], [self.node])
         return now, seats
 
+    async def last_seen(self, connection: str) -> int:
+        """When (ms) the node of a connection lived, and with it the connection, as far as it
+        knew; 0 if that is forgotten.
+        """
+        return int(await self._redis.call("ZSCORE", NODES, node_of(connection)) or 0)
+
     async def dead(self, *, by_lease: bool) -> list[tuple[str, int]]:
         """Nodes that died, with their last beat: known to be gone or, if asked for, late."""
         args = [self._lease_ms, "1" if by_lease else "0"]

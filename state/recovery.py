@@ -8,8 +8,9 @@ its rooms, since a node hears of them in their order; so one id says what it mis
 | --- | --- | --- | --- |
 | `{log}:epoch` | random string | with the store: another one means another log | the log |
 | `{log}:last` | the newest id | with the store | the log |
-| `{log}:room:<room>` | stream: p packet, s the sid left out | `retention` | TTL |
-| `{log}:session:<pid>` | hash sid, connection, player, epoch, start, left, r:<room>, w:<player> | the session, then the window | `left`, `forget`; TTL |
+| `{log}:room:<room>` | stream: p packet, s the sid left out, t token | `retention` | TTL |
+| `{log}:once:<room>:<token>` | mark of an event that is published once | 30 s | TTL |
+| `{log}:session:<pid>` | hash sid, connection, player, epoch, start, since, left, proven, r:<room>, w:<player> | the session, then the window | `left`, `forget`; TTL |
 
 An id is the ms since the epoch by Redis' clock, times 1024, and a count in that ms.
 """  # noqa: E501 - a table's row is one line
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from config.settings import Limits
@@ -29,11 +30,13 @@ PREFIX = "{log}:"
 LAST, EPOCH = PREFIX + "last", PREFIX + "epoch"
 NOBODY = "-"
 IDS_PER_MS = 1_024
+ONCE_MS = 30_000  # a client that was not answered has asked again by then
 ROOMS_AT_ONCE = 100  # in one question to the log
 SLACK_SECONDS = 15.0  # clocks, leases and a busy loop
 
 PUBLISH, OPEN, CLAIM = Script("log_publish"), Script("log_open"), Script("log_claim")
 SINCE, NOTE, LEAVE = Script("log_since"), Script("log_note"), Script("log_leave")
+POSITION = Script("log_position")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,14 @@ class Since:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A session taken up again: where it was, when it was left (ms, None if nobody noticed),
-    and after which id it may have missed something, by room.
+    """A session taken up again: where it was, up to when (ms) it has everything for sure, and
+    after which id it may have missed something, by room.
     """
 
     sid: str
     connection: str
-    left: int | None
+    epoch: str
+    proven: int
     rooms: dict[str, int]
     watched: list[str]
 
@@ -72,6 +76,11 @@ class Taken:
 def channel(room: str) -> str:
     """Where a room's events are published."""
     return f"{PREFIX}{room}"
+
+
+def new_token() -> str:
+    """What tells one attempt to publish an event from another event with the same words."""
+    return secrets.token_urlsafe(9)
 
 
 def new_pid() -> str:
@@ -85,6 +94,7 @@ class Recovery:
     def __init__(self, redis: RedisStore, settings: RecoverySettings, limits: Limits) -> None:
         self._redis = redis
         self._settings = settings
+        self._newest = 0  # that this node knows of; a log that ends before it has lost some
         self._window_ms = int(settings.seconds * 1000)
         # An event older than a ping and its answer was received, or the ping would not
         # have been answered: what TCP delivers, it delivers in order.
@@ -94,28 +104,42 @@ class Recovery:
 
     # The log
 
-    async def publish(self, room: str, packet: str, skip: str | None) -> int:
+    async def publish(
+        self, room: str, packet: str, skip: str | None, token: str, since: int | None = None
+    ) -> int:
         """Give an event its id, keep it, send it to whoever listens, in one round trip.
 
         Args:
             packet: a Socket.IO event packet without its closing bracket.
+            token: the event's own.
+            since: when (ms) it may first have been published; it is then published once.
         """
-        keys = [LAST, EPOCH, _stream(room)]
-        kept = self._settings.events_per_room
-        args = (channel(room), packet, skip or NOBODY, _epoch(), kept, self._retention_ms)
-        return int(await self._redis.run(PUBLISH, keys, args))
+        keys = [LAST, EPOCH, _stream(room), f"{PREFIX}once:{room}:{token}"]
+        kept, known = self._settings.events_per_room, self._newest
+        args: list[Argument] = [channel(room), packet, skip or NOBODY, _epoch(), kept]
+        args += [self._retention_ms, known, token, "" if since is None else since, ONCE_MS]
+        event_id = int(await self._redis.run(PUBLISH, keys, args))
+        self.heard(event_id)
+        return event_id
+
+    def heard(self, event_id: int) -> None:
+        """There is an event with this id."""
+        self._newest = max(self._newest, event_id)
+
+    async def tell(self, room: str, text: str) -> None:
+        """Publish what is no event."""
+        await self._redis.call("PUBLISH", channel(room), text)
 
     async def whisper(self, room: str, packet: str, skip: str | None) -> None:
         """Send an event that is not kept."""
         await self._redis.call("PUBLISH", channel(room), f"0 {skip or NOBODY} {packet}")
 
-    async def since(self, rooms: Mapping[str, int], left: int | None = None) -> Since:
+    async def since(self, rooms: Mapping[str, int], proven: int) -> Since:
         """What was published to these rooms, to each after the id given, in its order.
 
         Args:
-            left: when the one who asks was last heard of, in ms; None if that is not known.
+            proven: up to when (ms) the one who asks has everything for sure; 0 if unknown.
         """
-        proven = max(0, (left or 0) - self._silence_ms) * IDS_PER_MS
         epochs: set[str] = set()
         last, complete = 0, True
         events: list[Event] = []
@@ -123,7 +147,7 @@ class Recovery:
         for start in range(0, len(names), ROOMS_AT_ONCE):
             some = names[start : start + ROOMS_AT_ONCE]
             free = self._settings.events_per_session - len(events)
-            args = [proven, free, self._settings.events_per_room, self._retention_ms]
+            args = [proven * IDS_PER_MS, free, self._settings.events_per_room, self._retention_ms]
             keys = [LAST, EPOCH, *map(_stream, some)]
             answer = await self._redis.run(SINCE, keys, [*args, *(rooms[name] for name in some)])
             epochs.add(answer[0])
@@ -136,10 +160,12 @@ class Recovery:
 
     async def position(self) -> tuple[str, int]:
         """The log's epoch, which begins now if there is none, and its newest id."""
-        _, (epoch, last) = await self._redis.batch(
-            [("SET", EPOCH, _epoch(), "NX"), ("MGET", EPOCH, LAST)]
-        )
-        return epoch, int(last or 0)
+        epoch, last = await self._redis.run(POSITION, [LAST, EPOCH], [_epoch(), self._newest])
+        return epoch, int(last)
+
+    async def begin_anew(self) -> None:
+        """Events are lost for good: no session goes on over that."""
+        await self._redis.call("SET", EPOCH, _epoch())
 
     # The sessions
 
@@ -151,16 +177,27 @@ class Recovery:
         await self._redis.run(OPEN, keys, [sid, connection, player_id, _epoch(), *rooms])
 
     async def claim(
-        self, pid: str, offset: str | None, player_id: str, connection: str
+        self,
+        pid: str,
+        offset: str | None,
+        player_id: str,
+        connection: str,
+        last_seen: Callable[[str], Awaitable[int]],
     ) -> Taken | None:
-        """Take a session up again; None if there is none, it is another's, or it is too late."""
+        """Take a session up again; None if there is none, it is another's, or it is too late.
+
+        Args:
+            last_seen: when (ms) a connection was there, whose end nobody has noted yet.
+        """
         epoch, _, last = (offset or "-").rpartition("-")
         if offset is not None and not (epoch and last.isdigit()):
             return None
         keys = [_session(pid), LAST, EPOCH]
-        answer = await self._redis.run(
-            CLAIM, keys, [player_id, connection, epoch, last, self._window_ms]
-        )
+        args: list[Argument] = [player_id, connection, epoch, last]
+        args += [self._window_ms, self._silence_ms]
+        answer = await self._redis.run(CLAIM, keys, [*args, ""])
+        if isinstance(answer, str):
+            answer = await self._redis.run(CLAIM, keys, [*args, await last_seen(answer)])
         return _taken(*answer) if answer else None
 
     async def note(self, pid: str, *, add: Sequence[str] = (), drop: Sequence[str] = ()) -> None:
@@ -187,13 +224,16 @@ def watch_field(player_id: str) -> str:
     return f"w:{player_id}"
 
 
-def _taken(sid: str, connection: str, start: str, left: str, fields: Sequence[str]) -> Taken:
+def _taken(
+    sid: str, connection: str, epoch: str, start: str, proven: int, fields: Sequence[str]
+) -> Taken:
     kept = dict(zip(fields[::2], fields[1::2], strict=True))
     joined = {name[2:]: int(at) for name, at in kept.items() if name.startswith("r:")}
     return Taken(
         sid=sid,
         connection=connection,
-        left=int(left) if left else None,
+        epoch=epoch,
+        proven=proven,
         rooms={room: max(int(start), at) for room, at in joined.items()},
         watched=[name[2:] for name in kept if name.startswith("w:")],
     )

@@ -66,7 +66,8 @@ async def redis(stores: Stores) -> AsyncIterator[RedisStore]:
 @pytest.fixture(params=["motor", "pymongo"])
 async def documents(stores: Stores, request: pytest.FixtureRequest) -> AsyncIterator[DocumentStore]:
     """An empty database, once with each driver."""
-    settings = Mongo(driver=request.param, database=f"test_{request.param}")
+    # Patient, since a machine that runs tests may be busy with others.
+    settings = Mongo(driver=request.param, database=f"test_{request.param}", timeout_seconds=15)
     async with DocumentStore(stores.mongo_url, settings) as store:
         await store.empty()
         yield store
@@ -82,6 +83,7 @@ def on(stores: Stores, **settings: object) -> dict[str, object]:
         "AUTH__SECRET": SECRET,
         "ADMIN__USERNAME": ADMIN,
         "ADMIN__PASSWORD": ADMIN_PASSWORD,
+        "MONGO__TIMEOUT_SECONDS": 10,
         "LIMITS__AUTH_PER_MINUTE": 10_000,
         "LIMITS__CONNECTIONS_PER_ADDRESS": 5_000,
         "SHUTDOWN__GRACE_SECONDS": 0.1,

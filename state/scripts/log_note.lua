@@ -3,7 +3,7 @@
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return 0
 end
-local now, added = redis.call('GET', KEYS[2]) or '0', tonumber(ARGV[1])
+local now, added = place_in_log(redis.call('GET', KEYS[2]), now_ms()), tonumber(ARGV[1])
 for i = 2, added + 1 do
   redis.call('HSETNX', KEYS[1], ARGV[i], now)
 end

@@ -234,7 +234,8 @@ async def _still_well(table: Table, server: Server, guest: Player) -> None:
 async def test_with_the_usual_limits_who_sends_junk_is_sent_away(
     emptied: Stores, table: Table
 ) -> None:
-    async with started(**on(emptied)) as server, aiohttp.ClientSession() as http:
+    settings = on(emptied, MONGO__POOL_SIZE=1)  # full at once
+    async with started(**settings) as server, aiohttp.ClientSession() as http:
         guest = await table.guest(server.url)
         fuzz = Fuzz(server, http, guest.tokens)
         footprint = Footprint(server, emptied, table)

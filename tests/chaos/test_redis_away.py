@@ -36,7 +36,8 @@ AT_ONCE = 1.5  # seconds: the patience with a store that stands still, and some 
 @pytest.fixture
 async def nodes(tmp_path: Path) -> AsyncIterator[tuple[Server, Server]]:
     """A server with its stores, and another one on them."""
-    settings = quick(REDIS__TIMEOUT_SECONDS=0.5)
+    # An absence longer than a lease: afterwards nobody may be taken for dead.
+    settings = quick(REDIS__TIMEOUT_SECONDS=0.5, NODES__LEASE_SECONDS=3)
     async with (
         started(**settings, DATA_DIR=tmp_path) as one,
         started(**settings, **on_stores_of(tmp_path)) as other,

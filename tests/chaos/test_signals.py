@@ -66,7 +66,7 @@ async def test_a_stop_ends_everything_and_the_next_start_finds_it_all(
                     await table.seat(server.url, "ann"),
                     await table.seat(server.url, "bob", transport="polling"),
                 ]
-                duel = await table.duel(*players)
+                duel = await table.duel(players[0], players[1])
             else:
                 players = await _back(table, server, players)
                 await _check(table, server, players, said, duel)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from handlers.base import Caller, Connection, Context, World
+from handlers.base import Caller, Connection, Context, Once, World
 from handlers.catalogue import CATALOGUE
 
 COMMANDS = {command.event: command for command in CATALOGUE.commands}
@@ -16,6 +16,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, Any, str, str | None]] = []
+        self.once: set[tuple[str, str]] = set()
 
     async def emit(
         self,
@@ -25,8 +26,14 @@ class Recorder:
         *,
         skip: str | None = None,
         volatile: bool = False,
+        once: Once | None = None,
     ) -> None:
         assert volatile == (event == "chat:typing")
+        assert bool(once) == (event == "chat:message")
+        if once:
+            if (room, once.key) in self.once:
+                return
+            self.once.add((room, once.key))
         self.events.append((event, data, room, skip))
 
     def last(self, number: int = 1) -> list[tuple[str, Any, str]]:

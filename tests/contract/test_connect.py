@@ -281,9 +281,12 @@ async def test_a_silent_line_is_no_outage(quick: RedisStore) -> None:
     async with quick.subscription(ear) as line:
         line.add(["news"])
         await ear.confirmed(1)
+        alive: list[float] = []
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(6 * TIMEOUT):
-                await line.until_broken(TIMEOUT)
+                await line.until_broken(TIMEOUT, alive.append)
+        assert alive
+        assert all(0 <= asked < TIMEOUT for asked in alive)
         await quick.call("PUBLISH", "news", "late")
         assert await ear.next() == ["message", "news", "late"]
 
@@ -301,7 +304,7 @@ async def test_a_subscriber_learns_that_redis_is_away(
             if how == "dead":
                 kill(valkey)
             async with asyncio.timeout(PATIENCE):
-                await line.until_broken(TIMEOUT)
+                await line.until_broken(TIMEOUT, lambda _: None)
 
 
 async def test_nobody_is_subscribed_to_a_redis_that_does_not_answer(

@@ -23,7 +23,7 @@ class FaultyServer(Server):
 @pytest.fixture(scope="module")
 def faulty(host: Host) -> Server:
     """A server with the faults of faulty.py."""
-    return host.start(FaultyServer, LIMITS__HANDLER_SECONDS=0.5, LOGS__FORMAT="json")
+    return host.start(FaultyServer, LIMITS__HANDLER_SECONDS=1.5, LOGS__FORMAT="json")
 
 
 def lines(server: Server, request_id: str) -> list[dict[str, Any]]:

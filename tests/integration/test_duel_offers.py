@@ -93,7 +93,7 @@ async def test_what_is_no_challenge_is_refused(two: tuple[Player, Player]) -> No
         ({"opponent_id": ann.id}, "validation_failed"),
         ({"opponent_id": "0" * 20}, "not_found"),
         ({"opponent_id": "Bob"}, "validation_failed"),
-        ({"stake": 1}, "validation_failed"),
+        ({"stake": 1.5}, "validation_failed"),
         ({"stake": -1}, "validation_failed"),
         ({"key": ""}, "validation_failed"),
         ({"key": "k" * 65}, "validation_failed"),

@@ -24,6 +24,7 @@ PLACES = {
     "connection": r"[0-9a-f]+\.[\w-]{20}",
     "pid": r"[\w-]{32}",
     "room": "[a-z][a-z0-9:_-]{0,63}",
+    "token": r"[\w-]{12}|\d+-\d+@[a-z][a-z0-9:_-]{0,63}",
     "client_id": ".{1,64}",
     "key": ".{1,64}",
     **dict.fromkeys(("player", "account", "family", "duel"), "[0-9a-f]{20}"),
