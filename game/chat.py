@@ -125,11 +125,11 @@ ChatMessage = TypedDict(
         "deleted": NotRequired[bool],
     },
 )
-"""A message as clients see it: times in ms; a deleted one has an empty text."""
+ChatMessage.__doc__ = "A message as clients see it: times in ms; a deleted one has an empty text."
 
 
 class MutedEvent(TypedDict):
-    """`chat:muted`: until when (in ms) a player may not speak; null: he may again."""
+    """Until when (in ms) a player may not speak; null: he may again."""
 
     player_id: str
     muted_until: int | None

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypedDict
+
+# Before Python 3.12 pydantic, which writes the documents from these types, does not take
+# the one of `typing`.
+from typing_extensions import TypedDict
 
 
 class Disconnect(StrEnum):
@@ -35,13 +38,13 @@ REASONS = {
 
 
 class Farewell(TypedDict):
-    """The body of `server:disconnect`."""
+    """Why the server ends the connection, and whether to come back."""
 
-    code: str
+    code: Disconnect
     reason: str
     reconnect: bool
 
 
 def farewell(code: Disconnect) -> Farewell:
     """What a client is told before its connection ends."""
-    return Farewell(code=code.value, reason=REASONS[code], reconnect=code.reconnect)
+    return Farewell(code=code, reason=REASONS[code], reconnect=code.reconnect)

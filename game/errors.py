@@ -7,7 +7,11 @@ lines of the docstrings below, and details are text for people and may change.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar, NotRequired
+
+# Before Python 3.12 pydantic, which writes the documents from these types, does not take
+# the one of `typing`.
+from typing_extensions import TypedDict
 
 
 class FieldProblem(TypedDict):
@@ -16,6 +20,25 @@ class FieldProblem(TypedDict):
     field: str
     message: str
     type: str
+
+
+class ErrorObject(TypedDict):
+    """Why something was refused: RFC 9457 problem details, the same over sockets and REST.
+
+    `code` is stable, the texts are for people. `retryable`: the same request may succeed
+    later, unchanged; `retry_after` (seconds) is there when it is known how much later,
+    `errors` when fields are at fault. `request_id` finds the server's log line.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retryable: bool
+    retry_after: NotRequired[float]
+    errors: NotRequired[list[FieldProblem]]
+    request_id: str
 
 
 class GameError(Exception):

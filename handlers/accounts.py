@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
+from typing_extensions import TypedDict
 
 from game import names, rooms
 from game.disconnects import Disconnect
@@ -15,10 +16,21 @@ from state.accounts import Account, Character, SignIn, Spent
 REFRESH_CHARS = 128  # ours have 64
 
 
+# What game/names.py refuses, as far as a schema can say it, for the documents.
+DisplayName = Annotated[
+    str,
+    Field(
+        description=f"1 to {names.DISPLAY_CHARS} characters in NFC, spaces around not counted; "
+        "none of control or format, and something that can be seen",
+        json_schema_extra={"minLength": 1, "maxLength": names.DISPLAY_RAW_CHARS},
+    ),
+]
+
+
 class Guest(Payload):
     """An account without a password; without a name it gets a number."""
 
-    name: str | None = None
+    name: DisplayName | None = None
 
 
 class Credentials(Payload):
@@ -26,6 +38,21 @@ class Credentials(Payload):
 
     username: Annotated[str, StringConstraints(max_length=names.USERNAME_CHARS)]
     password: Annotated[str, StringConstraints(max_length=names.PASSWORD_CHARS)]
+
+
+class NewAccount(Credentials):
+    """A user name, unique whatever its case, and a password."""
+
+    username: Annotated[
+        str,
+        StringConstraints(max_length=names.USERNAME_CHARS),
+        Field(json_schema_extra={"pattern": f"^{names.USERNAME.pattern}$"}),
+    ]
+    password: Annotated[
+        str,
+        StringConstraints(max_length=names.PASSWORD_CHARS),
+        Field(json_schema_extra={"minLength": names.PASSWORD_MIN_CHARS}),
+    ]
 
 
 class Refresh(Payload):
@@ -37,7 +64,7 @@ class Refresh(Payload):
 class NewCharacter(Payload):
     """A character's name, as others will see it."""
 
-    name: str
+    name: DisplayName
 
 
 class AccountView(TypedDict):
@@ -100,8 +127,8 @@ async def guest(cmd: Guest, ctx: Context) -> TokenAnswer:
     return await _signed_in(ctx, account, character)
 
 
-@route("POST", "/auth/register", Credentials, status=201, signed_in=False)
-async def register(cmd: Credentials, ctx: Context) -> TokenAnswer:
+@route("POST", "/auth/register", NewAccount, status=201, signed_in=False)
+async def register(cmd: NewAccount, ctx: Context) -> TokenAnswer:
     """Make an account with a password and sign it in.
 
     Raises:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from typing_extensions import TypedDict
 
 from game.economy import INT64_MAX
 from game.errors import Forbidden, Unauthenticated
@@ -41,6 +42,10 @@ class Payload(BaseModel):
 
 class Nothing(Payload):
     """`{}`."""
+
+
+class Empty(TypedDict):
+    """`{}`: done, and there is nothing to tell."""
 
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")]
@@ -337,11 +342,27 @@ def periodic(
 
 
 @dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """An event that the server sends by itself, for the documents and those who read them.
+
+    `data` is the type of its argument. One that is not `recovered` is not made up for after
+    an absence.
+    """
+
+    name: str
+    data: Any
+    summary: str
+    audience: str
+    recovered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """Everything that is registered. Hooks run in their order."""
 
     commands: tuple[Command[Any], ...] = ()
     routes: tuple[Route[Any], ...] = ()
+    events: tuple[ServerEvent, ...] = ()
     connected: tuple[Callable[[Context], Awaitable[dict[str, Any] | None]], ...] = ()
     """After a socket was accepted: what each returns goes into `session:ready`'s `resume`."""
     leaving: tuple[Callable[[World, str], Awaitable[None]], ...] = ()

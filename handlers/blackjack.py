@@ -99,6 +99,12 @@ class GameReply(TypedDict):
     balance: int
 
 
+class EndedGame(TypedDict):
+    """A game that came to its end without its player."""
+
+    game: GameView
+
+
 class MaybeGameReply(TypedDict):
     """The game, null if there is none."""
 
@@ -219,7 +225,7 @@ async def _step(
 
 async def _tell(world: World, table: Table) -> None:
     """`blackjack:ended`: a game came to its end without its player."""
-    news = {"game": _view(table)}
+    news = EndedGame(game=_view(table))
     await world.publisher.emit("blackjack:ended", news, rooms.player(table.player_id))
 
 

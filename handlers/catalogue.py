@@ -18,6 +18,7 @@ from handlers import (
     wallet,
 )
 from handlers.base import Catalogue
+from handlers.events import EVENTS
 
 CATALOGUE = Catalogue(
     commands=(
@@ -78,6 +79,7 @@ CATALOGUE = Catalogue(
         accounts.create_character,
         purchases.webhook,
     ),
+    events=EVENTS,
     connected=(session.came, duels.came),
     leaving=(chat.leave_rooms,),
     left=(session.went, duels.went),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
@@ -26,7 +26,7 @@ from game.chat import (
     masking,
 )
 from game.errors import FieldProblem, Forbidden, Muted, NotFound, ValidationFailed
-from handlers.base import Context, Id, Key, Once, Payload, World, command, periodic
+from handlers.base import Context, Empty, Id, Key, Once, Payload, World, command, periodic
 from state.chat import Refused
 
 JOIN_MESSAGES = 50  # protocol.md, chat:join
@@ -76,7 +76,7 @@ class ReportReply(TypedDict):
 
 
 TypingEvent = TypedDict("TypingEvent", {"room": str, "from": Author})
-"""`chat:typing`: who writes at this moment."""
+TypingEvent.__doc__ = "Who writes at this moment."
 
 
 class InRoom(Payload):
@@ -153,7 +153,7 @@ async def join(cmd: InRoom, ctx: Context) -> Joined:
 
 
 @command("chat:leave", InRoom)
-async def leave(cmd: InRoom, ctx: Context) -> dict[str, Any]:
+async def leave(cmd: InRoom, ctx: Context) -> Empty:
     """Leave a room; not being in it is no error.
 
     Raises:
@@ -162,7 +162,7 @@ async def leave(cmd: InRoom, ctx: Context) -> dict[str, Any]:
     room = Room.named(cmd.room)
     await ctx.socket.leave(rooms.chat(room.name))
     await ctx.world.chat.leave(ctx.socket.connection, room.name)
-    return {}
+    return Empty()
 
 
 @command("chat:send", SendMessage)
@@ -223,6 +223,7 @@ async def edit(cmd: EditMessage, ctx: Context) -> MessageReply:
         Forbidden: it is not the caller's to change, or not any more.
         Conflict: it was deleted.
         Muted: the caller is.
+        StaleVersion: others were faster every time.
     """
     text = _clean(cmd.text, ctx.world.settings)
     await _check_voice(ctx)
@@ -240,6 +241,7 @@ async def delete(cmd: OneMessage, ctx: Context) -> MessageReply:
     Raises:
         NotFound: there is no such message.
         Forbidden: it is not the caller's to change, or not any more.
+        StaleVersion: others were faster every time.
     """
     message = await ctx.world.archive.change(_message_id(cmd, ctx), _editor(ctx).delete)
     # Deleted before, it is told again: the first time may have died before it was told.

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from game import duels as rules
 from game import rooms
-from game.duel_views import DuelView, may_see, view_for
+from game.duel_views import DuelView, RoundView, may_see, view_for
 from game.duels import Duel
 from game.economy import INT64_MAX
 from game.errors import AlreadyInDuel, InsufficientFunds, NotFound
@@ -61,12 +61,18 @@ class MaybeDuelReply(TypedDict):
 
 
 class OpponentView(TypedDict):
-    """`duel:opponent`: whether the other is there, and by when he must be back (ms)."""
+    """Whether the other fighter is there, and by when (ms) he must be back if he is not."""
 
     duel_id: str
     player_id: str
     connected: bool
     deadline: int | None
+
+
+class RoundNews(RoundView):
+    """A round's showdown; hands and ranks by player id, no winner if they are equal."""
+
+    duel_id: str
 
 
 # --- the challenge ------------------------------------------------------------------------
@@ -114,6 +120,7 @@ async def accept(cmd: WhichDuel, ctx: Context) -> DuelReply:
         Conflict: already answered, or its time is over.
         AlreadyInDuel: one of the two is fighting another.
         InsufficientFunds: one of the two can no longer cover the stake.
+        StaleVersion: others were faster every time.
     """
     await _hold_stakes(cmd.duel_id, ctx)
 
@@ -149,7 +156,10 @@ async def decline(cmd: WhichDuel, ctx: Context) -> DuelReply:
     """Say no to a challenge.
 
     Raises:
-        NotFound, Forbidden, Conflict: as for `accept`.
+        NotFound: no such duel, or not the caller's to see.
+        Forbidden: it is the caller's own challenge.
+        Conflict: already answered, or its time is over.
+        StaleVersion: others were faster every time.
     """
 
     async def rule(duel: Duel) -> Duel:
@@ -163,7 +173,10 @@ async def cancel(cmd: WhichDuel, ctx: Context) -> DuelReply:
     """Take one's own challenge back.
 
     Raises:
-        NotFound, Forbidden, Conflict: as for `accept`.
+        NotFound: no such duel, or not the caller's to see.
+        Forbidden: it is the other's challenge.
+        Conflict: already answered, or its time is over.
+        StaleVersion: others were faster every time.
     """
 
     async def rule(duel: Duel) -> Duel:
@@ -180,10 +193,12 @@ async def play(cmd: Play, ctx: Context) -> DuelReply:
     """Hold some of the five cards and draw the rest.
 
     Raises:
+        ValidationFailed: a position is held twice.
         NotFound: no such duel, or not the caller's.
         Conflict: not accepted yet, or another round is being played.
         NotYourTurn: the caller has played this round.
         DuelOver: the duel is over.
+        StaleVersion: others were faster every time.
     """
 
     async def rule(duel: Duel) -> Duel:
@@ -200,6 +215,7 @@ async def forfeit(cmd: WhichDuel, ctx: Context) -> DuelReply:
         NotFound: no such duel, or not the caller's.
         Conflict: not accepted yet.
         DuelOver: the duel is over.
+        StaleVersion: others were faster every time.
     """
 
     async def rule(duel: Duel) -> Duel:
@@ -330,7 +346,8 @@ async def _announce(world: World, step: Step) -> None:
     if not step.changed:
         return
     for result in view_for(step.after, None)["rounds"][len(step.before.rounds) :]:
-        await _tell_all(world, step.after, "duel:round", {"duel_id": step.after.id, **result})
+        news: RoundNews = {"duel_id": step.after.id, **result}
+        await _tell_all(world, step.after, "duel:round", news)
     await _tell_of_absence(world, step)
     await _tell_views(world, step.after, "duel:state")
     if step.after.status == step.before.status:

@@ -72,6 +72,12 @@ class OrderReply(TypedDict):
     notice: str
 
 
+class OrderNews(TypedDict):
+    """An order as it stands now."""
+
+    order: OrderView
+
+
 class Received(TypedDict):
     """The webhook was understood."""
 
@@ -154,7 +160,7 @@ async def _heard(world: World, done: Done) -> Order:
     order: Order = done.answer
     if done.postings:
         await world.react(done.postings)
-        news = {"order": _view(order)}
+        news = OrderNews(order=_view(order))
         await world.publisher.emit("purchase:changed", news, rooms.player(order.player_id))
     return order
 

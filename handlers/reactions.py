@@ -23,7 +23,7 @@ LEFT_SECONDS = 5.0
 
 
 class WalletChanged(TypedDict):
-    """`wallet:changed`: what a player has now, and by what it changed; `id` is the entry's."""
+    """What a player has now, and by what it changed; `id` is the entry's."""
 
     id: str
     balance: int

@@ -31,18 +31,18 @@ class AttemptReply(TypedDict):
     again_at: int
 
 
-class PlayerView(TypedDict):
-    """Another player."""
+class RobberView(TypedDict):
+    """Who tried."""
 
     id: str
     name: str
 
 
 class Notification(TypedDict):
-    """`notification`: something that a player should see; `by` is who did it, `at` in ms."""
+    """Something that a player should see; `by` is who did it, `at` in ms."""
 
     kind: str
-    by: PlayerView
+    by: RobberView
     success: bool
     amount: int
     at: int
@@ -76,7 +76,7 @@ async def attempt(cmd: Attempt, ctx: Context) -> AttemptReply:
 async def _tell(ctx: Context, victim_id: str, answer: AttemptReply) -> None:
     news = Notification(
         kind="robbed",
-        by=PlayerView(id=ctx.player_id, name=ctx.caller.name),
+        by=RobberView(id=ctx.player_id, name=ctx.caller.name),
         success=answer["success"],
         amount=answer["amount"],
         at=ctx.now(),

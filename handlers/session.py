@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints
 from typing_extensions import TypedDict
 
+from game.duel_views import DuelView
 from game.errors import Forbidden
 from handlers.base import Context, Payload, World, command
 from state.live import Left
@@ -23,6 +24,46 @@ class SessionReply(TypedDict):
     """When the session ends unless it is refreshed again, in ms."""
 
     expires_at: int
+
+
+class PlayerInfo(TypedDict):
+    """Who plays on this connection; the role is his account's."""
+
+    id: str
+    name: str
+    role: str
+
+
+class Resume(TypedDict):
+    """What the player was at: the chat rooms that the connection is in, his duel, his mute.
+
+    `duel` is the one that he fights, else the one that he has offered, else the newest that
+    was offered to him. `muted_until` is in ms. Both are null when there is none.
+    """
+
+    rooms: list[str]
+    duel: DuelView | None
+    muted_until: int | None
+
+
+class SessionReady(TypedDict):
+    """Signed in: who, as what, and what the client has to know to show the truth.
+
+    `recovered`: the former session goes on and nothing was missed. `server_time` in ms.
+    """
+
+    player: PlayerInfo
+    session_id: str
+    recovered: bool
+    server_time: int
+    resume: Resume
+
+
+class ServerNotice(TypedDict):
+    """What those who run the server should look at, and how much of it there is."""
+
+    kind: Literal["audit"]
+    findings: int
 
 
 @command("session:refresh", RefreshSession)

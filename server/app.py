@@ -149,6 +149,8 @@ async def _sample(parts: Parts) -> None:
 def _application(parts: Parts, forwarder: Forwarder) -> web.Application:
     app = web.Application(client_max_size=parts.settings.limits.body_bytes)
     parts.api.mount(app, parts.catalogue)
+    parts.pages.mount(app)
+    parts.api_pages.mount(app)
     app.middlewares.append(forwarder.middleware())
     app.on_response_prepare.append(_name_no_versions)
     app.router.add_route("*", ENGINE_PATH, parts.sockets.eio.handle_request)

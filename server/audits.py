@@ -13,6 +13,7 @@ from config.logging import get_logger
 from config.settings import Settings, SettingsError
 from game import rooms
 from handlers.base import Publisher
+from handlers.session import ServerNotice
 from server.metrics import Metrics
 from state.audit import Audit, AuditLog, Report
 from state.documents import DocumentStore
@@ -56,7 +57,7 @@ class Auditor:
         for finding in report.findings:
             log.error("audit_finding", kind=finding.kind, subject=finding.subject)
         if not report.ok:
-            news = {"kind": "audit", "findings": report.total}
+            news = ServerNotice(kind="audit", findings=report.total)
             await self._publisher.emit("server:notice", news, rooms.admins())
 
 

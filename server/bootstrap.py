@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import SecretStr
 
@@ -17,10 +16,12 @@ from server.auth import Authenticator
 from server.backlog import Backlog
 from server.boundary import Boundary
 from server.broadcast import Adapter, Clients, Hub, RoomPublisher
-from server.health import Health
+from server.documents.pages import ApiPages
+from server.health import Details, Health
 from server.http_address import Addresses
 from server.metrics import Metrics
 from server.nodes import Membership
+from server.pages import Pages
 from server.reception import Reception
 from server.session import Places
 from server.sockets import SocketServer
@@ -60,6 +61,8 @@ class Parts:
     membership: Membership
     supervisor: Supervisor
     api: Api
+    pages: Pages
+    api_pages: ApiPages
     auditor: Auditor
 
 
@@ -160,12 +163,14 @@ def build(
             limits=settings.limits,
             details=lambda: _details(node, redis, documents, reception),
         ),
+        pages=Pages(),
+        api_pages=ApiPages(catalogue, settings),
     )
 
 
 def _details(
     node: str, redis: RedisStore, documents: DocumentStore, reception: Reception
-) -> dict[str, Any]:
+) -> Details:
     return {
         "node": node,
         "connections": len(reception.sessions),

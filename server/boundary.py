@@ -13,13 +13,20 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, NotRequired, TypedDict, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from config.logging import get_logger
-from game.errors import FieldProblem, GameError, HandlerTimeout, Internal, ValidationFailed
+from game.errors import (
+    ErrorObject,
+    FieldProblem,
+    GameError,
+    HandlerTimeout,
+    Internal,
+    ValidationFailed,
+)
 from server.metrics import Metrics
 
 IDLE_SECONDS = 0.02  # between two looks whether the last request is done
@@ -30,20 +37,6 @@ log = get_logger(__name__)
 
 _run = secrets.token_hex(4)
 _count = itertools.count(1)
-
-
-class ErrorObject(TypedDict):
-    """RFC 9457 problem details, the same over sockets and REST (protocol.md)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    retryable: bool
-    retry_after: NotRequired[float]
-    errors: NotRequired[list[FieldProblem]]
-    request_id: str
 
 
 @dataclass(slots=True)  # frozen costs a microsecond each

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypedDict
+from typing import Literal
+
+# Before Python 3.12 pydantic, which writes the documents from these types, does not take
+# the one of `typing`.
+from typing_extensions import TypedDict
 
 from server.metrics import Metrics
 
@@ -19,6 +23,41 @@ class CheckView(TypedDict):
 
     ok: bool
     since: int
+
+
+class Liveness(TypedDict):
+    """The event loop turns."""
+
+    status: Literal["live"]
+
+
+class Readiness(TypedDict):
+    """Whether the node is fit to serve, and the names of the checks that say no."""
+
+    status: Literal["ready", "not_ready"]
+    failing: list[str]
+
+
+class StoreView(TypedDict):
+    """Connections of the pool that are in use, of how many; and whether its breaker is open."""
+
+    in_use: int
+    size: int
+    open: bool
+
+
+class Details(TypedDict):
+    """A node: its name, its signed-in connections, and its stores by name."""
+
+    node: str
+    connections: int
+    stores: dict[str, StoreView]
+
+
+class FullHealth(Details):
+    """All that an operator wants to know of a node, its checks by name."""
+
+    checks: dict[str, CheckView]
 
 
 class Health:

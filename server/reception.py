@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import orjson
+from typing_extensions import TypedDict
 
 from config.logging import get_logger
 from config.settings import Settings
@@ -16,6 +17,7 @@ from game import rooms
 from game.disconnects import Disconnect, farewell
 from game.errors import DependencyUnavailable, Draining, HandlerTimeout, ServerFull
 from handlers.base import Caller, Catalogue, Context, World
+from handlers.session import Resume, SessionReady
 from server.auth import Authenticator
 from server.boundary import Boundary, Outcome, new_request_id
 from server.broadcast import Clients, RoomPublisher, event_packet
@@ -31,6 +33,13 @@ Step: TypeAlias = "partial[Any]"
 PID_CHARS = 64  # ours have 32; an offset has some 25
 
 log = get_logger(__name__)
+
+
+class Connected(TypedDict):
+    """Connected: the session's id, and the one that a client goes on with after an absence."""
+
+    sid: str
+    pid: str
 
 
 class Reception:
@@ -180,13 +189,13 @@ class Reception:
         for hook in self._catalogue.connected:
             resume |= await hook(context) or {}
         caller = session.caller
-        ready = {
-            "player": {"id": caller.player_id, "name": caller.name, "role": caller.role},
-            "session_id": session.sid,
-            "recovered": recovered,
-            "server_time": self._world.now(),
-            "resume": resume,
-        }
+        ready = SessionReady(
+            player={"id": caller.player_id, "name": caller.name, "role": caller.role},
+            session_id=session.sid,
+            recovered=recovered,
+            server_time=self._world.now(),
+            resume=cast("Resume", resume),  # its hooks': tests hold what is sent to its type
+        )
         return event_packet("session:ready", ready)
 
     async def take_back(self, socket: GameSocket, *, for_good: bool) -> None:
@@ -310,7 +319,7 @@ class Reception:
 
 def _connected(session: Session) -> Message:
     """Socket.IO's CONNECT; a client that knows this `pid` takes itself for recovered."""
-    return Message("0" + orjson.dumps({"sid": session.sid, "pid": session.pid}).decode())
+    return Message("0" + orjson.dumps(Connected(sid=session.sid, pid=session.pid)).decode())
 
 
 def _message(event: Event) -> Message:

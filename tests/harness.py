@@ -16,6 +16,8 @@ from typing import Any, Self
 import aiohttp
 import socketio
 
+from tests.documented import contract
+
 ROOT = Path(__file__).resolve().parents[1]
 READY = re.compile(rb"Showdown is ready: (http://\S+?)/")
 START_SECONDS = 60.0
@@ -125,6 +127,7 @@ class Player:
     async def _keep(self, event: str, *args: Any) -> None:
         data = args[0] if args else None
         self.history.append((event, data))
+        contract().told(event, data)
         self._inbox[event].put_nowait(data)
 
     async def _refused(self, data: Any) -> None:
@@ -149,6 +152,7 @@ class Player:
         """The whole acknowledgement of an event."""
         argument = fields if data is None else data
         answer: dict[str, Any] = await self.socket.call(event, argument, timeout=ANSWER_SECONDS)
+        contract().answered(event, argument, answer)
         return answer
 
     async def do(self, event: str, **fields: Any) -> dict[str, Any]:
@@ -205,7 +209,9 @@ class Table:
             method, f"{url}/api/v1{path}", json=body, headers=headers
         ) as answer:
             text = await answer.text()
-            return answer.status, await answer.json(content_type=None) if text else None
+            shown = await answer.json(content_type=None) if text else None
+            contract().called(method, f"/api/v1{path}", answer.status, shown, body=body)
+            return answer.status, shown
 
     async def guest(self, url: str, name: str = "ann", **options: Any) -> Player:
         """A new guest, not connected yet."""
@@ -238,6 +244,7 @@ class Table:
         return duel
 
     async def close(self) -> None:
-        """Everybody leaves."""
+        """Everybody leaves; what they were sent was as the documents say."""
         await asyncio.gather(*(player.leave() for player in self._players))
         await self.http.close()
+        assert contract().take_broken() == []

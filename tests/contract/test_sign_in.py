@@ -23,7 +23,7 @@ from game.errors import (
     ValidationFailed,
 )
 from handlers import accounts as handlers
-from handlers.accounts import Credentials, Guest, NewCharacter, Refresh, TokenAnswer
+from handlers.accounts import Credentials, Guest, NewAccount, NewCharacter, Refresh, TokenAnswer
 from handlers.base import Caller, Context, Nothing, Route, World
 from state import passwords
 from state.accounts import Accounts
@@ -40,7 +40,7 @@ SETTINGS = Settings(
     limits=Limits(auth_per_minute=20),
 )
 HOME, SCHOOL = "192.0.2.1", "2001:db8::1"
-ANN = Credentials(username="Ann", password=PHRASE)
+ANN = NewAccount(username="Ann", password=PHRASE)
 WRONG = Credentials(username="ann", password=PHRASE + "!")
 
 
@@ -180,7 +180,7 @@ async def test_a_taken_name_is_a_conflict(node: Node) -> None:
 )
 async def test_a_wrong_field_is_named(node: Node, username: str, password: str, field: str) -> None:
     with pytest.raises(ValidationFailed) as caught:
-        await handlers.register(Credentials(username=username, password=password), node.anyone())
+        await handlers.register(NewAccount(username=username, password=password), node.anyone())
     assert [problem["field"] for problem in caught.value.errors] == [field]
     with pytest.raises(ValidationFailed):
         await guest(node, "\u202eevil")
@@ -238,7 +238,7 @@ async def test_an_address_is_limited_over_all_ways_in(node: Node, other: Node) -
     assert len(done) - len(refused) <= 19
     assert {type(error) for error in refused} == {RateLimited}
     with pytest.raises(RateLimited):
-        await handlers.register(Credentials(username="Bob", password=PHRASE), node.anyone())
+        await handlers.register(NewAccount(username="Bob", password=PHRASE), node.anyone())
 
 
 async def test_a_banned_account_neither_signs_in_nor_refreshes(

@@ -63,15 +63,20 @@ class Stripe:
 
     async def tell(self, url: str, event: dict[str, Any], secret: str = SECRET) -> int:
         """Send a webhook to a server; the status of its answer."""
-        text, at = json.dumps(event), int(time.time())
-        digest = hmac.new(secret.encode(), f"{at}.{text}".encode(), "sha256").hexdigest()
-        headers = {"Stripe-Signature": f"t={at},v1={digest}", "Content-Type": "application/json"}
         async with (
-            aiohttp.ClientSession(headers=headers) as http,
-            http.post(f"{url}/api/v1/purchases/stripe", data=text) as answer,
+            aiohttp.ClientSession() as http,
+            http.post(f"{url}/api/v1/purchases/stripe", **self.said(event, secret)) as answer,
         ):
             await answer.read()
             return answer.status
+
+    @staticmethod
+    def said(event: dict[str, Any], secret: str = SECRET) -> dict[str, Any]:
+        """A webhook's body and headers."""
+        text, at = json.dumps(event), int(time.time())
+        digest = hmac.new(secret.encode(), f"{at}.{text}".encode(), "sha256").hexdigest()
+        headers = {"Stripe-Signature": f"t={at},v1={digest}", "Content-Type": "application/json"}
+        return {"data": text, "headers": headers}
 
 
 @asynccontextmanager

@@ -131,6 +131,7 @@ def test_every_event_that_the_server_sends_is_in_the_protocol_notes() -> None:
     asked = {one.event for one in CATALOGUE.commands}
     # One name goes both ways, and one has no feature in front.
     assert sent == (named - asked) | {"chat:typing", "notification"}
+    assert sent == {one.name for one in CATALOGUE.events}
 
 
 def test_every_code_is_in_the_protocol_notes() -> None:

@@ -1,0 +1,1450 @@
+"""A typed client of Showdown, generated from its documents by scripts/docs: do not edit.
+
+It needs aiohttp and python-socketio, and nothing else of Showdown.
+
+    async with Showdown("http://127.0.0.1:8080") as game:
+        await game.sign_in(await game.guest(name="ann"))
+        game.on("chat:message", lambda message: print(message["text"]))
+        await game.chat_join(room="global")
+        await game.chat_send(room="global", text="Hello")
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Literal, NotRequired, Self, TypedDict, overload
+
+import aiohttp
+import socketio
+
+ANSWER_SECONDS = 15.0
+
+
+class AccountView(TypedDict):
+    """Who signs in; `username` is null for guests."""
+
+    id: str
+    username: str | None
+    role: str
+
+
+class AttemptReply(TypedDict):
+    """What it came to: `amount` was taken, or paid if it failed.
+
+    `odds` were the chance in percent, `again_at` is when the caller may try again, in ms.
+    """
+
+    success: bool
+    amount: int
+    odds: int
+    balance: int
+    again_at: int
+
+
+class Author(TypedDict):
+    """Who wrote it, by the name of that time."""
+
+    id: str
+    name: str
+
+
+class BalanceReply(TypedDict):
+    """What the caller has."""
+
+    balance: int
+
+
+class BoostView(TypedDict):
+    """What works for the caller until then, in ms."""
+
+    kind: Literal["shield", "luck"]
+    percent: int
+    until: int
+
+
+class CharacterAnswer(TypedDict):
+    """The new character."""
+
+    character: CharacterView
+
+
+class CharacterView(TypedDict):
+    """Who plays."""
+
+    id: str
+    name: str
+
+
+class CharactersAnswer(TypedDict):
+    """All characters of the account, the oldest first."""
+
+    characters: list[CharacterView]
+
+
+ChatMessage = TypedDict(
+    "ChatMessage",
+    {
+        "id": "str",
+        "room": "str",
+        "from": "Author",
+        "text": "str",
+        "sent_at": "int",
+        "edited_at": "NotRequired[int]",
+        "deleted": "NotRequired[bool]",
+    },
+)
+
+
+class CheckView(TypedDict):
+    """One check: whether it passes, and since when (ms since the epoch)."""
+
+    ok: bool
+    since: int
+
+
+class Connected(TypedDict):
+    """Connected: the session's id, and the one that a client goes on with after an absence."""
+
+    sid: str
+    pid: str
+
+
+class DealerView(TypedDict):
+    """The dealer's cards; the hole card is not among them before the end."""
+
+    cards: list[str]
+    total: int
+
+
+Disconnect = Literal[
+    "slow_consumer", "draining", "token_revoked", "token_expired", "banned", "abuse", "replaced"
+]
+
+
+class DuelReply(TypedDict):
+    """The duel as the caller sees it."""
+
+    duel: DuelView
+
+
+class DuelView(TypedDict):
+    """A duel as one viewer sees it.
+
+    `deadline` (milliseconds since the epoch) is the round's or the challenge's, null while the
+    clock stands still. `you` is there for a fighter of an active duel, `winner_id` when
+    somebody has won, `end_reason` and `seed` when the duel is finished.
+    """
+
+    id: str
+    status: Literal["challenged", "active", "finished", "declined", "cancelled", "expired"]
+    players: list[PlayerView]
+    stake: int
+    round: int
+    deadline: int | None
+    you: NotRequired[OwnView]
+    opponent_played: bool
+    rounds: list[RoundView]
+    winner_id: NotRequired[str]
+    end_reason: NotRequired[Literal["score", "forfeit", "timeout", "abandoned", "draw"]]
+    commitment: str
+    seed: NotRequired[str]
+    version: int
+
+
+class EffectView(TypedDict):
+    """What using an item gives for so many seconds."""
+
+    kind: Literal["shield", "luck"]
+    seconds: int
+    percent: int
+
+
+class Empty(TypedDict):
+    """`{}`: done, and there is nothing to tell."""
+
+
+class EndedGame(TypedDict):
+    """A game that came to its end without its player."""
+
+    game: GameView
+
+
+class EntryView(TypedDict):
+    """One change of a wallet: what it gained (or lost) and had then; `at` in ms.
+
+    `reason` and `ref` tell what for: a transfer's `ref` is its note. `players` are the others
+    of it.
+    """
+
+    id: str
+    at: int
+    amount: int
+    balance: int
+    reason: str
+    ref: str
+    players: list[str]
+
+
+class ErrorObject(TypedDict):
+    """Why something was refused: RFC 9457 problem details, the same over sockets and REST.
+
+    `code` is stable, the texts are for people. `retryable`: the same request may succeed later,
+    unchanged; `retry_after` (seconds) is there when it is known how much later, `errors` when
+    fields are at fault. `request_id` finds the server's log line.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retryable: bool
+    retry_after: NotRequired[float]
+    errors: NotRequired[list[FieldProblem]]
+    request_id: str
+
+
+class Farewell(TypedDict):
+    """Why the server ends the connection, and whether to come back."""
+
+    code: Disconnect
+    reason: str
+    reconnect: bool
+
+
+class FieldProblem(TypedDict):
+    """One field that did not validate: where, what, and the rule's stable name."""
+
+    field: str
+    message: str
+    type: str
+
+
+class FullHealth(TypedDict):
+    """All that an operator wants to know of a node, its checks by name."""
+
+    node: str
+    connections: int
+    stores: dict[str, StoreView]
+    checks: dict[str, CheckView]
+
+
+class GameReply(TypedDict):
+    """The game after the step, and what the caller has then."""
+
+    game: GameView
+    balance: int
+
+
+class GameView(TypedDict):
+    """A game as its player sees it.
+
+    `turn` is the hand that is played, by its place. `deadline` (ms) is when an open game is
+    given back if nothing is done. `payout`, of all bets together, and `seed` are there when the
+    game is over.
+    """
+
+    id: str
+    status: Literal["insurance", "playing", "finished", "refunded"]
+    bet: int
+    staked: int
+    insurance: int
+    hands: list[HandView]
+    turn: int
+    can: list[Literal["hit", "stand", "double", "split"]]
+    dealer: DealerView
+    deadline: int | None
+    payout: NotRequired[int]
+    commitment: str
+    seed: NotRequired[str]
+    version: int
+
+
+class HandView(TypedDict):
+    """A hand of the player's; how it ended and what it paid, once that is known."""
+
+    cards: list[str]
+    total: int
+    soft: bool
+    bet: int
+    done: bool
+    outcome: NotRequired[Literal["blackjack", "win", "push", "lose", "bust"]]
+    paid: NotRequired[int]
+
+
+class HistoryReply(TypedDict):
+    """The oldest message first; `next_before` is null at the room's beginning."""
+
+    messages: list[ChatMessage]
+    next_before: str | None
+
+
+class InventoryReply(TypedDict):
+    """All that the caller owns, and what works for him."""
+
+    items: list[OwnedView]
+    boosts: list[BoostView]
+
+
+class ItemView(TypedDict):
+    """Something for sale; null is without a bound. `left` is for all, `yours` for the caller."""
+
+    id: str
+    name: str
+    description: str
+    price: int
+    resale: int
+    left: int | None
+    yours: int | None
+    closes: int | None
+    keeps_seconds: int | None
+    effect: EffectView | None
+
+
+class Joined(TypedDict):
+    """A room as it is entered: who came first, how many they are, what was said last."""
+
+    room: str
+    members: list[Member]
+    member_count: int
+    messages: list[ChatMessage]
+
+
+class LedgerReply(TypedDict):
+    """Entries, the newest first; null as the cursor when there are no more."""
+
+    entries: list[EntryView]
+    next_before: str | None
+
+
+class Liveness(TypedDict):
+    """The event loop turns."""
+
+    status: Literal["live"]
+
+
+class LotView(TypedDict):
+    """Some that expire together, at a time in ms or never."""
+
+    count: int
+    expires_at: int | None
+
+
+class MaybeDuelReply(TypedDict):
+    """The duel as the caller sees it, null if there is none."""
+
+    duel: DuelView | None
+
+
+class MaybeGameReply(TypedDict):
+    """The game, null if there is none."""
+
+    game: GameView | None
+
+
+class MeAnswer(TypedDict):
+    """The caller's account and all its characters."""
+
+    account: AccountView
+    characters: list[CharacterView]
+
+
+class Member(TypedDict):
+    """A player in a room."""
+
+    id: str
+    name: str
+    status: str
+
+
+class MessageReply(TypedDict):
+    """The message as it is now."""
+
+    message: ChatMessage
+
+
+class MutedEvent(TypedDict):
+    """Until when (in ms) a player may not speak; null: he may again."""
+
+    player_id: str
+    muted_until: int | None
+    reason: str
+
+
+class Notification(TypedDict):
+    """Something that a player should see; `by` is who did it, `at` in ms."""
+
+    kind: str
+    by: RobberView
+    success: bool
+    amount: int
+    at: int
+
+
+class OpponentView(TypedDict):
+    """Whether the other fighter is there, and by when (ms) he must be back if he is not."""
+
+    duel_id: str
+    player_id: str
+    connected: bool
+    deadline: int | None
+
+
+class OrderNews(TypedDict):
+    """An order as it stands now."""
+
+    order: OrderView
+
+
+class OrderReply(TypedDict):
+    """An order of the caller's, and whether money moves."""
+
+    order: OrderView
+    notice: str
+
+
+class OrderView(TypedDict):
+    """An order; `url` is where to pay, null when there is nothing to pay any more."""
+
+    id: str
+    status: Literal["created", "paid", "granted", "refunded"]
+    pack: PackView
+    url: str | None
+    created_at: int
+
+
+class OwnView(TypedDict):
+    """A fighter's own cards: those dealt until he has played, then the drawn ones."""
+
+    hand: list[str]
+    played: bool
+
+
+class OwnedView(TypedDict):
+    """What the caller has of one item."""
+
+    item: str
+    count: int
+    lots: list[LotView]
+
+
+class PackView(TypedDict):
+    """Coins for money; the price is in the currency's smallest unit."""
+
+    id: str
+    name: str
+    coins: int
+    price: int
+    currency: str
+
+
+class PacksReply(TypedDict):
+    """What can be bought, and whether money moves."""
+
+    provider: str
+    notice: str
+    packs: list[PackView]
+
+
+class PlayerInfo(TypedDict):
+    """Who plays on this connection; the role is his account's."""
+
+    id: str
+    name: str
+    role: str
+
+
+class PlayerView(TypedDict):
+    """One of the two, as everybody sees him."""
+
+    id: str
+    name: str
+    connected: bool
+    score: int
+
+
+class PresenceReply(TypedDict):
+    """The presence of each player asked for, by id."""
+
+    presence: dict[str, PresenceView]
+
+
+class PresenceView(TypedDict):
+    """How a player shows himself; `last_seen` in ms, null when that is not known."""
+
+    status: Literal["online", "away", "busy", "offline"]
+    last_seen: int | None
+    in_duel: bool
+
+
+class Readiness(TypedDict):
+    """Whether the node is fit to serve, and the names of the checks that say no."""
+
+    status: Literal["ready", "not_ready"]
+    failing: list[str]
+
+
+class Received(TypedDict):
+    """The webhook was understood."""
+
+    received: bool
+
+
+class ReportReply(TypedDict):
+    """What the moderators know the report by."""
+
+    report_id: str
+
+
+class Resume(TypedDict):
+    """What the player was at: the chat rooms that the connection is in, his duel, his mute.
+
+    `duel` is the one that he fights, else the one that he has offered, else the newest that was
+    offered to him. `muted_until` is in ms. Both are null when there is none.
+    """
+
+    rooms: list[str]
+    duel: DuelView | None
+    muted_until: int | None
+
+
+class RobberView(TypedDict):
+    """Who tried."""
+
+    id: str
+    name: str
+
+
+class RoundNews(TypedDict):
+    """A round's showdown; hands and ranks by player id, no winner if they are equal."""
+
+    round: int
+    hands: dict[str, list[str]]
+    ranks: dict[str, str]
+    winner_id: str | None
+    duel_id: str
+
+
+class RoundView(TypedDict):
+    """A round after its showdown; hands and ranks by player id."""
+
+    round: int
+    hands: dict[str, list[str]]
+    ranks: dict[str, str]
+    winner_id: str | None
+
+
+class ServerNotice(TypedDict):
+    """What those who run the server should look at, and how much of it there is."""
+
+    kind: Literal["audit"]
+    findings: int
+
+
+class SessionReady(TypedDict):
+    """Signed in: who, as what, and what the client has to know to show the truth.
+
+    `recovered`: the former session goes on and nothing was missed. `server_time` in ms.
+    """
+
+    player: PlayerInfo
+    session_id: str
+    recovered: bool
+    server_time: int
+    resume: Resume
+
+
+class SessionReply(TypedDict):
+    """When the session ends unless it is refreshed again, in ms."""
+
+    expires_at: int
+
+
+class ShopReply(TypedDict):
+    """What is for sale now."""
+
+    items: list[ItemView]
+
+
+class StatusReply(TypedDict):
+    """The status that others see from now on."""
+
+    status: str
+
+
+class StoreView(TypedDict):
+    """Connections of the pool that are in use, of how many; and whether its breaker is open."""
+
+    in_use: int
+    size: int
+    open: bool
+
+
+class TokenAnswer(TypedDict):
+    """Signed in; `expires_in` is in seconds, of the access token."""
+
+    account: AccountView
+    character: CharacterView
+    access_token: str
+    refresh_token: str
+    token_type: str
+    expires_in: int
+
+
+class TradeReply(TypedDict):
+    """The caller's balance, what was paid in all, and how many he owns now."""
+
+    balance: int
+    price: int
+    owned: int
+
+
+class TransferReply(TypedDict):
+    """The sender's new balance, what went to the other, and what it cost on top."""
+
+    balance: int
+    to: str
+    amount: int
+    fee: int
+
+
+TypingEvent = TypedDict("TypingEvent", {"room": "str", "from": "Author"})
+
+
+class UseReply(TypedDict):
+    """The boost as it is now, and how many of the item are left."""
+
+    kind: Literal["shield", "luck"]
+    percent: int
+    until: int
+    owned: int
+
+
+class WalletChanged(TypedDict):
+    """What a player has now, and by what it changed; `id` is the entry's."""
+
+    id: str
+    balance: int
+    amount: int
+    reason: str
+    ref: str
+    at: int
+
+
+class WatchedReply(TypedDict):
+    """The duel as everybody may see it."""
+
+    duel: DuelView
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+class Refused(Exception):
+    """The server said no; `code` is stable, `error` is the whole error object."""
+
+    def __init__(self, error: ErrorObject) -> None:
+        super().__init__(f"{error['code']}: {error['detail']}")
+        self.error = error
+        self.code = error["code"]
+
+
+class Showdown:
+    """One player: REST calls at once, events after `sign_in`.
+
+    All that asks raises Refused when the server says no.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.token = ""
+        self.socket = socketio.AsyncClient()
+        self.ready: SessionReady
+        self._http: aiohttp.ClientSession
+        self._refusal: Any = None
+        self._welcome: asyncio.Queue[SessionReady] = asyncio.Queue()
+        self.socket.on("session:ready", self._welcomed)
+        self.socket.on("connect_error", self._was_refused)
+
+    async def __aenter__(self) -> Self:
+        self._http = aiohttp.ClientSession()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.socket.disconnect()
+        await self._http.close()
+
+    async def sign_in(self, tokens: TokenAnswer, character_id: str | None = None) -> SessionReady:
+        """Connect as the account of a token answer; returns what `session:ready` said."""
+        self.token = tokens["access_token"]
+        chosen = {"character_id": character_id} if character_id else {}
+        try:
+            await self.socket.connect(self.url, auth={"token": self.token, **chosen})
+        except socketio.exceptions.ConnectionError:
+            if self._refusal is None:
+                raise
+            raise Refused(self._refusal["data"]) from None
+        self.ready = await asyncio.wait_for(self._welcome.get(), ANSWER_SECONDS)
+        return self.ready
+
+    def _welcomed(self, ready: SessionReady, *_: object) -> None:
+        self._welcome.put_nowait(ready)
+
+    def _was_refused(self, data: Any) -> None:
+        self._refusal = data
+
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        url = self.url + path
+        async with self._http.request(method, url, headers=headers, json=body) as answer:
+            shown: Any = await answer.json(content_type=None) if await answer.read() else None
+            if answer.status >= 400:
+                raise Refused(shown)
+            return shown
+
+    async def _ask(self, event: str, data: dict[str, Any]) -> Any:
+        answer = await self.socket.call(event, data, timeout=ANSWER_SECONDS)
+        if not answer["ok"]:
+            raise Refused(answer["error"])
+        return answer["data"]
+
+    async def guest(self, *, name: str | None = None) -> TokenAnswer:
+        """Make an account without a password and sign it in.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, forbidden,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: TokenAnswer = await self._call(
+            "POST", "/api/v1/auth/guest", {**_given({"name": name})}
+        )
+        return answer
+
+    async def register(self, *, username: str, password: str) -> TokenAnswer:
+        """Make an account with a password and sign it in.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, forbidden,
+                conflict, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: TokenAnswer = await self._call(
+            "POST", "/api/v1/auth/register", {"username": username, "password": password}
+        )
+        return answer
+
+    async def login(self, *, username: str, password: str) -> TokenAnswer:
+        """Sign in by password.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                forbidden, banned, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: TokenAnswer = await self._call(
+            "POST", "/api/v1/auth/login", {"username": username, "password": password}
+        )
+        return answer
+
+    async def refresh(self, *, refresh_token: str) -> TokenAnswer:
+        """Take a new pair of tokens for a refresh token, which is spent.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_revoked, forbidden, banned, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: TokenAnswer = await self._call(
+            "POST", "/api/v1/auth/refresh", {"refresh_token": refresh_token}
+        )
+        return answer
+
+    async def logout(self) -> None:
+        """End the caller's sign-in: its tokens and its live connections.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, dependency_unavailable,
+                timeout, internal.
+        """
+        await self._call("POST", "/api/v1/auth/logout")
+
+    async def me(self) -> MeAnswer:
+        """Tell the caller who he is.
+
+        Raises:
+            Refused: unauthenticated, token_expired, token_revoked, forbidden,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: MeAnswer = await self._call("GET", "/api/v1/me")
+        return answer
+
+    async def characters(self) -> CharactersAnswer:
+        """List the characters of the caller's account.
+
+        Raises:
+            Refused: unauthenticated, token_expired, token_revoked, forbidden,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: CharactersAnswer = await self._call("GET", "/api/v1/characters")
+        return answer
+
+    async def create_character(self, *, name: str) -> CharacterAnswer:
+        """Add a character to the caller's account.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, conflict,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: CharacterAnswer = await self._call("POST", "/api/v1/characters", {"name": name})
+        return answer
+
+    async def health_live(self) -> Liveness:
+        """Whether the event loop turns."""
+        answer: Liveness = await self._call("GET", "/health/live")
+        return answer
+
+    async def health_ready(self) -> Readiness:
+        """Whether the node is fit to serve, and which checks say no."""
+        answer: Readiness = await self._call("GET", "/health/ready")
+        return answer
+
+    async def health(self) -> FullHealth:
+        """All checks and pools of the node, for administrators and operators.
+
+        Raises:
+            Refused: unauthenticated, token_expired, token_revoked, forbidden,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: FullHealth = await self._call("GET", "/health")
+        return answer
+
+    async def openapi(self) -> dict[str, Any]:
+        """This document."""
+        answer: dict[str, Any] = await self._call("GET", "/openapi.json")
+        return answer
+
+    async def asyncapi(self) -> dict[str, Any]:
+        """The events, as an AsyncAPI document."""
+        answer: dict[str, Any] = await self._call("GET", "/asyncapi.json")
+        return answer
+
+    async def session_refresh(self, *, token: str) -> SessionReply:
+        """Go on with a newer access token, so that the socket need not be dropped.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: SessionReply = await self._ask("session:refresh", {"token": token})
+        return answer
+
+    async def chat_join(self, *, room: str) -> Joined:
+        """Enter a room: who is there, and what was said last.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, conflict, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: Joined = await self._ask("chat:join", {"room": room})
+        return answer
+
+    async def chat_leave(self, *, room: str) -> Empty:
+        """Leave a room; not being in it is no error.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Empty = await self._ask("chat:leave", {"room": room})
+        return answer
+
+    async def chat_send(
+        self, *, room: str, text: str, client_id: str | None = None
+    ) -> MessageReply:
+        """Say something to everybody in a room that the connection is in.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, muted, rate_limited, dependency_unavailable,
+                timeout, internal.
+        """
+        answer: MessageReply = await self._ask(
+            "chat:send", {"room": room, "text": text, **_given({"client_id": client_id})}
+        )
+        return answer
+
+    async def chat_history(
+        self, *, room: str, before: str | None = None, limit: int | None = None
+    ) -> HistoryReply:
+        """Read what was said in a room, the newest page first.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: HistoryReply = await self._ask(
+            "chat:history", {"room": room, **_given({"before": before, "limit": limit})}
+        )
+        return answer
+
+    async def chat_whisper(
+        self, *, to: str, text: str, client_id: str | None = None
+    ) -> MessageReply:
+        """Say something to one player.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, muted, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: MessageReply = await self._ask(
+            "chat:whisper", {"to": to, "text": text, **_given({"client_id": client_id})}
+        )
+        return answer
+
+    async def chat_edit(self, *, message_id: str, text: str) -> MessageReply:
+        """Put another text in a message's place: its author for some minutes, a moderator always.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, conflict, stale_version, muted, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: MessageReply = await self._ask(
+            "chat:edit", {"message_id": message_id, "text": text}
+        )
+        return answer
+
+    async def chat_delete(self, *, message_id: str) -> MessageReply:
+        """Take a message's text away: its author for some minutes, a moderator always.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: MessageReply = await self._ask("chat:delete", {"message_id": message_id})
+        return answer
+
+    async def chat_report(self, *, message_id: str, reason: str) -> ReportReply:
+        """Show a message to the moderators, as it is now.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: ReportReply = await self._ask(
+            "chat:report", {"message_id": message_id, "reason": reason}
+        )
+        return answer
+
+    async def chat_mute(
+        self, *, player_id: str, reason: str | None = None, seconds: int | None = None
+    ) -> MutedEvent:
+        """Let a player not speak for a while; the newest decision counts.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: MutedEvent = await self._ask(
+            "chat:mute", {"player_id": player_id, **_given({"reason": reason, "seconds": seconds})}
+        )
+        return answer
+
+    async def chat_unmute(self, *, player_id: str, reason: str | None = None) -> MutedEvent:
+        """Let a player speak again, his mute ladder at its beginning.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: MutedEvent = await self._ask(
+            "chat:unmute", {"player_id": player_id, **_given({"reason": reason})}
+        )
+        return answer
+
+    async def chat_typing(self, *, room: str) -> Empty:
+        """Let the others in a room see that the caller writes.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: Empty = await self._ask("chat:typing", {"room": room})
+        return answer
+
+    async def presence_set(self, *, status: Literal["online", "away", "busy"]) -> StatusReply:
+        """Show yourself as online, away or busy, on all devices alike.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: StatusReply = await self._ask("presence:set", {"status": status})
+        return answer
+
+    async def presence_query(self, *, player_ids: list[str]) -> PresenceReply:
+        """How these players show themselves; unknown ones are offline.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: PresenceReply = await self._ask("presence:query", {"player_ids": player_ids})
+        return answer
+
+    async def presence_watch(self, *, player_ids: list[str]) -> PresenceReply:
+        """How these players show themselves, and be told when that changes.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                conflict, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: PresenceReply = await self._ask("presence:watch", {"player_ids": player_ids})
+        return answer
+
+    async def presence_unwatch(self, *, player_ids: list[str]) -> PresenceReply:
+        """Be told no more of these players.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: PresenceReply = await self._ask("presence:unwatch", {"player_ids": player_ids})
+        return answer
+
+    async def duel_challenge(
+        self, *, opponent_id: str, key: str, stake: int | None = None
+    ) -> DuelReply:
+        """Offer a duel; it lives for a minute.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, insufficient_funds,
+                already_in_duel, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: DuelReply = await self._ask(
+            "duel:challenge", {"opponent_id": opponent_id, "key": key, **_given({"stake": stake})}
+        )
+        return answer
+
+    async def duel_accept(self, *, duel_id: str) -> DuelReply:
+        """Start a duel that the caller was challenged to.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, conflict, stale_version, insufficient_funds,
+                already_in_duel, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: DuelReply = await self._ask("duel:accept", {"duel_id": duel_id})
+        return answer
+
+    async def duel_decline(self, *, duel_id: str) -> DuelReply:
+        """Say no to a challenge.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: DuelReply = await self._ask("duel:decline", {"duel_id": duel_id})
+        return answer
+
+    async def duel_cancel(self, *, duel_id: str) -> DuelReply:
+        """Take one's own challenge back.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: DuelReply = await self._ask("duel:cancel", {"duel_id": duel_id})
+        return answer
+
+    async def duel_forfeit(self, *, duel_id: str) -> DuelReply:
+        """Resign; the other wins.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, stale_version, duel_over, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: DuelReply = await self._ask("duel:forfeit", {"duel_id": duel_id})
+        return answer
+
+    async def duel_play(self, *, duel_id: str, round: int, hold: list[int]) -> DuelReply:
+        """Hold some of the five cards and draw the rest.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, stale_version, not_your_turn, duel_over,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: DuelReply = await self._ask(
+            "duel:play", {"duel_id": duel_id, "round": round, "hold": hold}
+        )
+        return answer
+
+    async def duel_get(self, *, duel_id: str) -> DuelReply:
+        """A duel as the caller may see it.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: DuelReply = await self._ask("duel:get", {"duel_id": duel_id})
+        return answer
+
+    async def duel_active(self) -> MaybeDuelReply:
+        """The caller's duel: the one being fought, else his offer, else the newest to him.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: MaybeDuelReply = await self._ask("duel:active", {})
+        return answer
+
+    async def duel_spectate(self, *, duel_id: str) -> WatchedReply:
+        """Watch others fight, without their hands.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, duel_over, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: WatchedReply = await self._ask("duel:spectate", {"duel_id": duel_id})
+        return answer
+
+    async def duel_unspectate(self, *, duel_id: str) -> WatchedReply:
+        """Watch no more.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: WatchedReply = await self._ask("duel:unspectate", {"duel_id": duel_id})
+        return answer
+
+    async def wallet_get(self) -> BalanceReply:
+        """What the caller has.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: BalanceReply = await self._ask("wallet:get", {})
+        return answer
+
+    async def wallet_ledger(
+        self, *, before: str | None = None, limit: int | None = None
+    ) -> LedgerReply:
+        """What happened to the caller's wallet.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: LedgerReply = await self._ask(
+            "wallet:ledger", {**_given({"before": before, "limit": limit})}
+        )
+        return answer
+
+    async def wallet_transfer(
+        self, *, to: str, amount: int, key: str, note: str | None = None
+    ) -> TransferReply:
+        """Give coins to another player.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, insufficient_funds,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: TransferReply = await self._ask(
+            "wallet:transfer", {"to": to, "amount": amount, "key": key, **_given({"note": note})}
+        )
+        return answer
+
+    async def shop_list(self) -> ShopReply:
+        """What is for sale now.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: ShopReply = await self._ask("shop:list", {})
+        return answer
+
+    async def shop_buy(self, *, item: str, key: str, count: int | None = None) -> TradeReply:
+        """Buy some of an item.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, insufficient_funds,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: TradeReply = await self._ask(
+            "shop:buy", {"item": item, "key": key, **_given({"count": count})}
+        )
+        return answer
+
+    async def inventory_list(self) -> InventoryReply:
+        """What the caller owns, and what works for him.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: InventoryReply = await self._ask("inventory:list", {})
+        return answer
+
+    async def inventory_use(self, *, item: str, key: str) -> UseReply:
+        """Use one of an item.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: UseReply = await self._ask("inventory:use", {"item": item, "key": key})
+        return answer
+
+    async def inventory_sell(self, *, item: str, key: str, count: int | None = None) -> TradeReply:
+        """Give some of an item back to the shop.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: TradeReply = await self._ask(
+            "inventory:sell", {"item": item, "key": key, **_given({"count": count})}
+        )
+        return answer
+
+    async def rob_attempt(self, *, victim_id: str, key: str) -> AttemptReply:
+        """Rob another player.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, insufficient_funds,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: AttemptReply = await self._ask("rob:attempt", {"victim_id": victim_id, "key": key})
+        return answer
+
+    async def purchase_packs(self) -> PacksReply:
+        """What can be bought.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: PacksReply = await self._ask("purchase:packs", {})
+        return answer
+
+    async def purchase_create(self, *, pack: str, key: str) -> OrderReply:
+        """Order a pack of coins; the answer says where to pay.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, idempotency_mismatch, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: OrderReply = await self._ask("purchase:create", {"pack": pack, "key": key})
+        return answer
+
+    async def purchase_get(self, *, order_id: str) -> OrderReply:
+        """An order of the caller's as it stands.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: OrderReply = await self._ask("purchase:get", {"order_id": order_id})
+        return answer
+
+    async def blackjack_start(self, *, bet: int, key: str) -> GameReply:
+        """Bet, and be dealt two cards.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                conflict, idempotency_mismatch, insufficient_funds, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: GameReply = await self._ask("blackjack:start", {"bet": bet, "key": key})
+        return answer
+
+    async def blackjack_hit(self, *, game_id: str, key: str) -> GameReply:
+        """Take a card.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: GameReply = await self._ask("blackjack:hit", {"game_id": game_id, "key": key})
+        return answer
+
+    async def blackjack_stand(self, *, game_id: str, key: str) -> GameReply:
+        """Take no more cards for this hand.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: GameReply = await self._ask("blackjack:stand", {"game_id": game_id, "key": key})
+        return answer
+
+    async def blackjack_double(self, *, game_id: str, key: str) -> GameReply:
+        """Double the bet of this hand, and take one last card.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, insufficient_funds,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: GameReply = await self._ask("blackjack:double", {"game_id": game_id, "key": key})
+        return answer
+
+    async def blackjack_split(self, *, game_id: str, key: str) -> GameReply:
+        """Make two hands of a pair, with a bet on each.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, insufficient_funds,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: GameReply = await self._ask("blackjack:split", {"game_id": game_id, "key": key})
+        return answer
+
+    async def blackjack_insure(self, *, game_id: str, take: bool, key: str) -> GameReply:
+        """Insure the bet against the dealer's blackjack, or decline it.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, idempotency_mismatch, insufficient_funds,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: GameReply = await self._ask(
+            "blackjack:insure", {"game_id": game_id, "take": take, "key": key}
+        )
+        return answer
+
+    async def blackjack_state(self, *, game_id: str | None = None) -> MaybeGameReply:
+        """A game of the caller's as it stands.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: MaybeGameReply = await self._ask(
+            "blackjack:state", {**_given({"game_id": game_id})}
+        )
+        return answer
+
+    @overload
+    def on(
+        self, event: Literal["session:ready"], handler: Callable[[SessionReady], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["server:error"], handler: Callable[[ErrorObject], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["server:disconnect"], handler: Callable[[Farewell], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["server:notice"], handler: Callable[[ServerNotice], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["chat:message"], handler: Callable[[ChatMessage], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["chat:edited"], handler: Callable[[ChatMessage], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["chat:deleted"], handler: Callable[[ChatMessage], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["chat:typing"], handler: Callable[[TypingEvent], object]
+    ) -> None: ...
+
+    @overload
+    def on(self, event: Literal["chat:muted"], handler: Callable[[MutedEvent], object]) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["presence:changed"], handler: Callable[[PresenceReply], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["duel:challenged"], handler: Callable[[DuelView], object]
+    ) -> None: ...
+
+    @overload
+    def on(self, event: Literal["duel:round"], handler: Callable[[RoundNews], object]) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["duel:opponent"], handler: Callable[[OpponentView], object]
+    ) -> None: ...
+
+    @overload
+    def on(self, event: Literal["duel:state"], handler: Callable[[DuelView], object]) -> None: ...
+
+    @overload
+    def on(self, event: Literal["duel:ended"], handler: Callable[[DuelView], object]) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["wallet:changed"], handler: Callable[[WalletChanged], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["notification"], handler: Callable[[Notification], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["purchase:changed"], handler: Callable[[OrderNews], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["blackjack:ended"], handler: Callable[[EndedGame], object]
+    ) -> None: ...
+
+    def on(self, event: str, handler: Callable[[Any], object]) -> None:
+        """Call a function with the data of each event of that name."""
+        # An event that may be recovered has its offset after its data.
+        self.socket.on(event, lambda data, *_: handler(data))

@@ -1,0 +1,102 @@
+"""Everything that the server sends by itself, in one list: what it is made of, who gets it.
+
+What is not in this list must not be sent: every player of the integration tests holds what
+he is sent to the documents, which are made from it.
+"""
+
+from __future__ import annotations
+
+from game.chat import ChatMessage, MutedEvent
+from game.disconnects import Farewell
+from game.duel_views import DuelView
+from game.errors import ErrorObject
+from handlers.base import ServerEvent
+from handlers.blackjack import EndedGame
+from handlers.chat import TypingEvent
+from handlers.duels import OpponentView, RoundNews
+from handlers.presence import PresenceReply
+from handlers.purchases import OrderNews
+from handlers.reactions import WalletChanged
+from handlers.rob import Notification
+from handlers.session import ServerNotice, SessionReady
+
+THE_ROOM = "everybody in the room, the sender too; of a whisper, all connections of the two"
+ALL_OF_THEM = "the two fighters and the spectators, each with his own view"
+
+EVENTS = (
+    ServerEvent(
+        "session:ready",
+        SessionReady,
+        "The sign-in is complete; nothing comes before this but what was missed.",
+        "the connection",
+        recovered=False,
+    ),
+    ServerEvent(
+        "server:error",
+        ErrorObject,
+        "Something that was sent without asking for an acknowledgement was refused.",
+        "the connection",
+        recovered=False,
+    ),
+    ServerEvent(
+        "server:disconnect",
+        Farewell,
+        "The server ends the connection, and says why. An error never does.",
+        "the connection",
+        recovered=False,
+    ),
+    ServerEvent(
+        "server:notice",
+        ServerNotice,
+        "The audit of the books found something.",
+        "administrators",
+    ),
+    ServerEvent("chat:message", ChatMessage, "Somebody said something.", THE_ROOM),
+    ServerEvent("chat:edited", ChatMessage, "A message says something else now.", THE_ROOM),
+    ServerEvent("chat:deleted", ChatMessage, "A message's text was taken away.", THE_ROOM),
+    ServerEvent(
+        "chat:typing",
+        TypingEvent,
+        "Somebody writes at this moment.",
+        "everybody in the room but the connection that types",
+        recovered=False,
+    ),
+    ServerEvent("chat:muted", MutedEvent, "The player may not speak, or may again.", "the player"),
+    ServerEvent(
+        "presence:changed",
+        PresenceReply,
+        "Watched players show themselves in another way now.",
+        "whoever watches them, all that changed within PRESENCE__BATCH_SECONDS in one event",
+        recovered=False,
+    ),
+    ServerEvent("duel:challenged", DuelView, "The player is challenged.", "the opponent"),
+    ServerEvent("duel:round", RoundNews, "A round came to its showdown.", ALL_OF_THEM),
+    ServerEvent(
+        "duel:opponent", OpponentView, "The other fighter is gone, or back.", "the other fighter"
+    ),
+    ServerEvent("duel:state", DuelView, "The duel went a step on.", ALL_OF_THEM),
+    ServerEvent(
+        "duel:ended", DuelView, "The duel is over; a last `duel:state` came before.", ALL_OF_THEM
+    ),
+    ServerEvent(
+        "wallet:changed",
+        WalletChanged,
+        "A wallet has another balance.",
+        "all connections of its player",
+    ),
+    ServerEvent(
+        "notification",
+        Notification,
+        "The player was robbed, or was to be.",
+        "all connections of that player",
+    ),
+    ServerEvent(
+        "purchase:changed", OrderNews, "Coins were granted or taken back.", "whoever ordered"
+    ),
+    ServerEvent(
+        "blackjack:ended",
+        EndedGame,
+        "A game was given back after BLACKJACK__IDLE_SECONDS without a move.",
+        "its player",
+    ),
+)

@@ -1,0 +1,175 @@
+"""A Chromium to drive, and players who sit in front of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+
+from tests.harness import ROOT
+
+BUNDLED = Path(sys.prefix) / "chromium"  # unpacked by scripts/_setup.py
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDE, NARROW = (1280, 800), (390, 844)
+SECONDS = 20
+ROUNDS = 9
+
+expect.set_options(timeout=SECONDS * 1000)
+
+
+def program() -> tuple[str, dict[str, str]]:
+    """The Chromium of the machine, else the bundled one, and what the latter needs around it.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    for name in PROGRAMS:
+        if found := shutil.which(name):
+            return found, {}
+    bundled = BUNDLED / "chromium"
+    if not bundled.exists():
+        raise FileNotFoundError("no Chromium on the PATH, and scripts/test has not unpacked one")
+    libraries = [str(BUNDLED / "lib"), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+    return str(bundled), {
+        "LD_LIBRARY_PATH": ":".join(libraries),
+        "FONTCONFIG_FILE": str(BUNDLED / "fonts.conf"),
+    }
+
+
+@asynccontextmanager
+async def browsing() -> AsyncIterator[Browser]:
+    """A Chromium with a new, empty profile."""
+    path, environment = program()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=path, args=FLAGS, env={**os.environ, **environment}
+        )
+        yield browser
+        await browser.close()
+
+
+class Guest:
+    """A guest and his page; `problems` is what the page's console complained about."""
+
+    def __init__(self, page: Page, name: str) -> None:
+        self.page = page
+        self.name = name
+        self.problems: list[str] = []
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("console", lambda said: self._heard(said.type, said.text))
+
+    def _heard(self, kind: str, text: str) -> None:
+        # That a server which is being restarted cannot be reached is no fault of the page.
+        if kind == "error" and "net::ERR_" not in text and "WebSocket" not in text:
+            self.problems.append(text)
+
+    async def enter(self, url: str) -> Self:
+        """Open the page and play as a guest."""
+        await self.page.goto(url)
+        await self.page.fill("#guest-name", self.name)
+        await self.page.press("#guest-name", "Enter")
+        await self.ready("first")
+        return self
+
+    async def ready(self, how: str) -> None:
+        """Wait until the page is connected, for the `first` time, `recovered` or `fresh`."""
+        await expect(self.page.locator("html")).to_have_attribute("data-ready", how)
+        await expect(self.page.locator("html")).to_have_attribute("data-state", "online")
+
+    async def say(self, text: str) -> None:
+        """Write into the room that is shown."""
+        await self.page.fill("#text", text)
+        await self.page.press("#text", "Enter")
+
+    async def panel(self, name: str) -> None:
+        """Bring a panel to the front where only one has room."""
+        switch = self.page.locator(f"#go-{name}")
+        if await switch.is_visible():
+            await switch.click()
+
+    async def challenge(self, other: Guest) -> None:
+        """Challenge somebody from the list of people; he accepts."""
+        await self.panel("people")
+        await self.page.get_by_label(f"Challenge {other.name} to a duel").click()
+        await other.page.get_by_role("button", name="Accept").click()
+        for one in (self, other):
+            await expect(one.page.locator("#draw")).to_be_visible()
+
+    async def turn(self) -> bool:
+        """Wait for the next cards, past a showdown; false when the duel is over instead."""
+        page = self.page
+        # Not by a click of the mouse: the showdown may end by itself at that moment.
+        await page.evaluate("document.querySelector('#next:not([hidden])')?.click()")
+        done = page.locator("#draw, #rematch").locator("visible=true")
+        await expect(done).to_have_count(1)
+        return await page.locator("#draw").is_visible()
+
+    async def play(self, *hold: int) -> None:
+        """Hold these positions (1 to 5), draw."""
+        for position in hold:
+            await self.page.locator("#seat-bottom .card").nth(position - 1).click()
+        await self.page.click("#draw")
+        await expect(self.page.locator("#draw")).to_be_hidden()
+
+    async def shown(self, text: str) -> None:
+        """Wait until some message says this."""
+        await expect(self.page.locator(".message .text", has_text=text).first).to_be_visible()
+
+
+async def play_out(ann: Guest, bob: Guest) -> None:
+    """Play a duel to its end."""
+    for _ in range(ROUNDS):
+        if not await ann.turn():
+            break
+        await ann.play(1, 3)
+        await bob.turn()
+        await bob.play(2)
+        await expect(ann.page.locator("#next, #rematch").locator("visible=true")).to_have_count(1)
+    await expect(ann.page.locator("#rematch")).to_be_visible()
+
+
+class Room:
+    """Makes guests in one browser, each with a profile of his own."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self.guests: list[Guest] = []
+
+    async def context(self, size: tuple[int, int] = WIDE, **options: Any) -> BrowserContext:
+        """A profile of its own."""
+        viewport: Any = {"width": size[0], "height": size[1]}
+        return await self._browser.new_context(viewport=viewport, locale="en-GB", **options)
+
+    async def guest(
+        self, url: str, name: str, size: tuple[int, int] = WIDE, **options: Any
+    ) -> Guest:
+        """A guest who is in."""
+        page = await (await self.context(size, **options)).new_page()
+        guest = Guest(page, name)
+        self.guests.append(guest)
+        return await guest.enter(url)
+
+
+def axe() -> str:
+    """The source of axe-core."""
+    return (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+
+
+def pictures() -> Path:
+    """Where the README's pictures are."""
+    return ROOT / "docs" / "images"

@@ -1,0 +1,79 @@
+"""Takes the pictures of the README from a duel that is really played: scripts/screenshots."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+
+from playwright.async_api import expect
+
+from game.poker import RANKS
+from tests.e2e.browser import NARROW, Guest, Room, browsing, pictures
+from tests.harness import serving
+
+TALK = (
+    (0, "Good luck!"),
+    (1, "Thank you, you will need it more than I do."),
+    (0, "Bold words for somebody who threw a pair of kings away last time."),
+    (1, "I was after the flush. One day it will come."),
+    (0, "And until then I take the rounds."),
+)
+STILL = "document.getAnimations().map(one => one.finish())"
+
+
+async def main() -> None:
+    """Play, and look."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {"DATA_DIR": folder, "DUELS__ROUND_SECONDS": 60, "SHUTDOWN__GRACE_SECONDS": 0}
+        async with serving(**settings) as server, browsing() as browser:
+            room = Room(browser)
+            bob = await room.guest(server.url, "Bob", NARROW, color_scheme="dark")
+            ann = await room.guest(server.url, "Ann")
+            await play(ann, bob)
+
+
+async def play(ann: Guest, bob: Guest) -> None:
+    """One round to its showdown, and a look at the next one."""
+    await ann.challenge(bob)
+    await bob.panel("chat")
+    for one in (ann, bob):
+        selected = one.page.locator(".tab.selected")
+        await expect(selected).to_contain_text("Table talk")
+    for speaker, text in TALK:
+        await (ann, bob)[speaker].say(text)
+        await ann.shown(text)
+    await bob.panel("table")
+    await ann.play(1, 2)
+    await bob.play(4, 5)
+    await expect(bob.page.locator("#next")).to_be_visible()
+    await take(bob, "showdown")
+    await ann.turn()
+    await bob.turn()
+    await bob.play(3)
+    for position in await worth_holding(ann):
+        await ann.page.keyboard.press(str(position))
+    await expect(ann.page.locator("#seat-top .doing")).to_have_text("has drawn")
+    await take(ann, "duel")
+
+
+async def worth_holding(guest: Guest) -> list[int]:
+    """The positions of pairs and better; without any, of the highest card."""
+    cards = await guest.page.locator("#seat-bottom .card").all()
+    ranks = [RANKS.index(str(await card.get_attribute("data-card"))[0]) for card in cards]
+    pairs = [place for place, rank in enumerate(ranks, 1) if ranks.count(rank) > 1]
+    return pairs or [ranks.index(max(ranks)) + 1]
+
+
+async def take(guest: Guest, name: str) -> None:
+    """A picture of what a player sees."""
+    await guest.page.mouse.move(0, 0)
+    await guest.page.evaluate(STILL)
+    await guest.page.evaluate("document.activeElement.blur()")
+    path = pictures() / f"{name}.png"
+    await guest.page.screenshot(path=path)
+    sys.stdout.write(f"{path.name}: {path.stat().st_size // 1000} kB\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,338 @@
+"""Every documented call and event, driven on a running server: once well, once refused.
+
+What is sent and answered is held to the documents by tests/documented.py, here and in all other
+integration tests; here it is made sure that nothing of the documents is left out.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import orjson
+import pytest
+
+from tests.documented import Contract, contract
+from tests.harness import ADMIN, ADMIN_PASSWORD, Player, Server, Table
+from tests.integration.chat_kit import new_room
+from tests.integration.hosting import Host
+from tests.integration.stripe import SECRET, Stripe, stripe
+from tests.integration.test_purchases import settings as at_bank
+from tests.integration.wire import ENGINE, packet
+
+PASSWORD = "correct horse"
+NOBODY = "0" * 20
+MOVES = {"hit", "stand", "double", "split", "insure"}
+GAMES = 300
+ELSEWHERE = {("on.server.notice", True)}  # tests/integration/test_audit.py
+HOLD_ALL = [0, 1, 2, 3, 4]
+
+
+@pytest.fixture
+def documents() -> Iterator[Contract]:
+    """The documents, nothing of which was seen yet."""
+    judge = contract()
+    judge.seen.clear()
+    yield judge
+    assert judge.take_broken() == []
+
+
+async def test_all_that_is_documented_happens_as_documented(
+    lone: Server, host: Host, table: Table, documents: Contract
+) -> None:
+    await accounts(lone, table)
+    await probes(lone, table, documents)
+    await connecting(lone, table, documents)
+    await session(lone, table)
+    await chat(lone, table)
+    await moderation(lone, table)
+    await presence(lone, table)
+    await duels(lone, table)
+    await wallet(lone, table)
+    await shop(lone, table)
+    await blackjack(lone, table)
+    async with stripe() as bank:
+        server = host.start(Server, BLACKJACK__IDLE_SECONDS=1, **at_bank(bank))
+        await purchases(server, table, bank, documents)
+        await left_alone(server, table)
+    documented = set(documents.operations())
+    assert documented - documents.seen == ELSEWHERE, "documented, but driven by no story"
+    assert documents.seen <= documented | {(key, False) for key, _ in documented}
+
+
+async def accounts(server: Server, table: Table) -> None:
+    url = server.url
+    assert (await table.post(url, "/auth/guest", {"name": "ann"}))[0] == 201
+    assert (await table.post(url, "/auth/guest", {"name": 7}))[0] == 422
+    mine = {"username": f"ann-{uuid4().hex[:12]}", "password": PASSWORD}
+    assert (await table.post(url, "/auth/register", mine))[0] == 201
+    assert (await table.post(url, "/auth/register", mine))[0] == 409
+    status, tokens = await table.post(url, "/auth/login", mine)
+    assert status == 200
+    assert (await table.post(url, "/auth/login", {**mine, "password": "wrong horse"}))[0] == 401
+    spent = {"refresh_token": tokens["refresh_token"]}
+    status, tokens = await table.post(url, "/auth/refresh", spent)
+    assert status == 200
+    token = tokens["access_token"]
+    for path in ("/me", "/characters"):
+        assert (await table.call("GET", url, path, token=token))[0] == 200
+        assert (await table.call("GET", url, path))[0] == 401
+    assert (await table.post(url, "/characters", {"name": "Zed"}, token))[0] == 201
+    assert (await table.post(url, "/characters", {}, token))[0] == 422
+    assert (await table.post(url, "/auth/logout", None, token))[0] == 204
+    assert (await table.post(url, "/auth/logout", None, token))[0] == 401
+    assert (await table.post(url, "/auth/refresh", spent))[0] == 401
+
+
+async def probes(server: Server, table: Table, documents: Contract) -> None:
+    admin = {"username": ADMIN, "password": ADMIN_PASSWORD}
+    _, tokens = await table.post(server.url, "/auth/login", admin)
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    for path, headers, status in (
+        ("/health/live", {}, 200),
+        ("/health/ready", {}, 200),
+        ("/health", bearer, 200),
+        ("/health", {}, 401),
+        ("/metrics", {}, 200),
+        ("/openapi.json", {}, 200),
+        ("/asyncapi.json", {}, 200),
+    ):
+        async with table.http.get(server.url + path, headers=headers) as answer:
+            text = await answer.text()
+            shown = text if path == "/metrics" else orjson.loads(text)
+            documents.called("GET", path, answer.status, shown)
+            assert answer.status == status
+
+
+async def connecting(server: Server, table: Table, documents: Contract) -> None:
+    ann = await table.guest(server.url)
+    good = {"token": ann.tokens["access_token"], "character_id": ann.id}
+    for auth, kind in (({"token": "nonsense"}, "4"), (good, "0")):
+        async with table.http.ws_connect(server.url + ENGINE) as opened:
+            await opened.send_str("40" + orjson.dumps(auth).decode())
+            said = await packet(opened)
+            assert said[0] == kind
+            documents.connected(auth, orjson.loads(said[1:]), accepted=kind == "0")
+
+
+async def session(server: Server, table: Table) -> None:
+    ann = await table.seat(server.url)
+    status, newer = await table.post(
+        server.url, "/auth/refresh", {"refresh_token": ann.tokens["refresh_token"]}
+    )
+    assert status == 200
+    await ann.do("session:refresh", token=newer["access_token"])
+    assert await ann.fails("session:refresh", token="nonsense") == "unauthenticated"
+    await ann.socket.emit("chat:send", {"room": "global", "text": "not in there"})
+    assert (await ann.next("server:error"))["code"] == "forbidden"
+    await table.post(server.url, "/auth/logout", None, newer["access_token"])
+    assert (await ann.next("server:disconnect"))["code"] == "token_revoked"
+
+
+async def chat(server: Server, table: Table) -> None:
+    ann, bob, room = await table.seat(server.url), await table.seat(server.url), new_room()
+    for player in (ann, bob):
+        await player.do("chat:join", room=room)
+    assert await ann.fails("chat:join", room="nowhere") == "not_found"
+    sent = (await ann.do("chat:send", room=room, text="Hello", client_id="c"))["message"]
+    assert await ann.fails("chat:send", room=room, text=" ") == "validation_failed"
+    assert (await bob.next("chat:message"))["id"] == sent["id"]
+    await ann.do("chat:history", room=room, limit=1)
+    assert await ann.fails("chat:history", room=room, before="now") == "validation_failed"
+    await ann.do("chat:whisper", to=bob.id, text="psst")
+    assert await ann.fails("chat:whisper", to=NOBODY, text="psst") == "not_found"
+    await bob.next("chat:message")
+    await ann.do("chat:typing", room=room)
+    await bob.next("chat:typing")
+    assert await ann.fails("chat:typing", room="trade") == "forbidden"
+    await changes(ann, bob, sent["id"])
+    await bob.do("chat:leave", room=room)
+    assert await bob.fails("chat:leave", room="nowhere") == "not_found"
+
+
+async def changes(ann: Player, bob: Player, message_id: str) -> None:
+    await ann.do("chat:edit", message_id=message_id, text="Hello!")
+    assert await bob.fails("chat:edit", message_id=message_id, text="no") == "forbidden"
+    await bob.next("chat:edited")
+    await bob.do("chat:report", message_id=message_id, reason="too loud")
+    assert await bob.fails("chat:report", message_id="1", reason="gone") == "not_found"
+    await ann.do("chat:delete", message_id=message_id)
+    assert await bob.fails("chat:delete", message_id=message_id) == "forbidden"
+    await bob.next("chat:deleted")
+
+
+async def moderation(server: Server, table: Table) -> None:
+    moderator, ann = await table.admin(server.url), await table.seat(server.url)
+    await moderator.do("chat:mute", player_id=ann.id, seconds=60, reason="shouting")
+    await ann.next("chat:muted")
+    await moderator.do("chat:unmute", player_id=ann.id)
+    for event in ("chat:mute", "chat:unmute"):
+        assert await ann.fails(event, player_id=ann.id) == "forbidden"
+
+
+async def presence(server: Server, table: Table) -> None:
+    ann, bob = await table.seat(server.url), await table.seat(server.url)
+    await ann.do("presence:watch", player_ids=[bob.id, NOBODY])
+    await bob.do("presence:set", status="busy")
+    await ann.next("presence:changed")
+    await ann.do("presence:query", player_ids=[bob.id])
+    await ann.do("presence:unwatch", player_ids=[bob.id])
+    assert await ann.fails("presence:set", status="invisible") == "validation_failed"
+    for event in ("presence:watch", "presence:query", "presence:unwatch"):
+        assert await ann.fails(event, player_ids=[7]) == "validation_failed"
+
+
+async def duels(server: Server, table: Table) -> None:
+    ann, bob, eve = [await table.seat(server.url, name) for name in ("ann", "bob", "eve")]
+    assert await ann.fails("duel:challenge", opponent_id=NOBODY, key="0") == "not_found"
+    for key, answer, who in (("1", "duel:decline", bob), ("2", "duel:cancel", ann)):
+        offer = (await ann.do("duel:challenge", opponent_id=bob.id, key=key))["duel"]
+        await bob.next("duel:challenged")
+        await who.do(answer, duel_id=offer["id"])
+        assert await who.fails(answer, duel_id=offer["id"]) == "conflict"
+    assert await ann.fails("duel:active", nonsense=True) == "validation_failed"
+    assert (await ann.do("duel:active"))["duel"] is None
+    await fight(table, ann, bob, eve)
+
+
+async def fight(table: Table, ann: Player, bob: Player, eve: Player) -> None:
+    duel = await table.duel(ann, bob, "3")
+    which = {"duel_id": duel["id"]}
+    assert await bob.fails("duel:accept", **which) == "conflict"
+    assert (await ann.do("duel:active"))["duel"]["id"] == duel["id"]
+    await eve.do("duel:spectate", **which)
+    assert await ann.fails("duel:spectate", **which) == "conflict"
+    for player in (ann, bob):
+        await player.do("duel:play", **which, round=1, hold=HOLD_ALL)
+    assert await ann.fails("duel:play", **which, round=2, hold=[0, 0]) == "validation_failed"
+    for player in (ann, bob, eve):
+        await player.next("duel:round")
+    await back_and_forth(ann, bob)
+    assert await eve.fails("duel:forfeit", **which) == "not_found"
+    await ann.do("duel:forfeit", **which)
+    for player in (ann, bob, eve):
+        await player.next("duel:ended", lambda view: view.get("end_reason") == "forfeit")
+        assert await player.fails("duel:get", duel_id=NOBODY) == "not_found"
+    await eve.do("duel:get", **which)
+    await eve.do("duel:unspectate", **which)
+    assert await eve.fails("duel:unspectate", duel_id=NOBODY) == "not_found"
+
+
+async def back_and_forth(ann: Player, bob: Player) -> None:
+    await bob.leave()
+    assert (await ann.next("duel:opponent"))["connected"] is False
+    await bob.connect()
+    assert (await ann.next("duel:opponent"))["connected"] is True
+
+
+async def wallet(server: Server, table: Table) -> None:
+    ann, bob = await table.seat(server.url), await table.seat(server.url)
+    await ann.do("wallet:get")
+    await ann.do("wallet:transfer", to=bob.id, amount=10, key="1")
+    assert await ann.fails("wallet:transfer", to=NOBODY, amount=1, key="2") == "not_found"
+    await bob.next("wallet:changed")
+    await bob.do("wallet:ledger", limit=10)
+    assert await bob.fails("wallet:ledger", before="now") == "validation_failed"
+    assert await bob.fails("wallet:get", nonsense=1) == "validation_failed"
+    await ann.do("rob:attempt", victim_id=bob.id, key="3")
+    assert await ann.fails("rob:attempt", victim_id=ann.id, key="4") == "validation_failed"
+    assert (await bob.next("notification"))["by"]["id"] == ann.id
+
+
+async def shop(server: Server, table: Table) -> None:
+    ann = await table.seat(server.url)
+    await ann.do("shop:list")
+    await ann.do("shop:buy", item="padlock", count=2, key="1")
+    await ann.do("inventory:use", item="padlock", key="2")
+    await ann.do("inventory:list")
+    await ann.do("inventory:sell", item="padlock", key="3")
+    for event in ("shop:list", "inventory:list"):
+        assert await ann.fails(event, nonsense=1) == "validation_failed"
+    for event in ("shop:buy", "inventory:use", "inventory:sell"):
+        assert await ann.fails(event, item="castle", key=event) == "not_found"
+
+
+async def blackjack(server: Server, table: Table) -> None:
+    """Games until every move was possible once: one pair in 17, one ace in 13 of the dealer's."""
+    ann, done = await table.seat(server.url), set[str]()
+    for number in range(GAMES):
+        if done == MOVES:
+            break
+        game = (await ann.do("blackjack:start", bet=2, key=f"start {number}"))["game"]
+        for step in itertools.count():
+            if not game["can"]:
+                break
+            offered = [*game["can"], *(["insure"] if game["status"] == "insurance" else [])]
+            fresh = [move for move in reversed(offered) if move not in done]
+            move = [*fresh, "stand"][0]
+            done.add(move)
+            which = {"game_id": game["id"], "key": f"{number} {step}"}
+            more = {"take": False} if move == "insure" else {}
+            game = (await ann.do(f"blackjack:{move}", **which, **more))["game"]
+    assert done == MOVES
+    await ann.do("blackjack:state")
+    assert await ann.fails("blackjack:start", bet=0, key="1") == "validation_failed"
+    assert await ann.fails("blackjack:state", game_id=NOBODY) == "not_found"
+    for move in MOVES:
+        more = {"take": True} if move == "insure" else {}
+        which = {"game_id": NOBODY, "key": "1"}
+        assert await ann.fails(f"blackjack:{move}", **which, **more) == "not_found"
+
+
+async def purchases(server: Server, table: Table, bank: Stripe, documents: Contract) -> None:
+    ann = await table.seat(server.url)
+    await ann.do("purchase:packs")
+    assert await ann.fails("purchase:packs", nonsense=1) == "validation_failed"
+    order = (await ann.do("purchase:create", pack="purse", key="1"))["order"]
+    assert await ann.fails("purchase:create", pack="castle", key="2") == "not_found"
+    await ann.do("purchase:get", order_id=order["id"])
+    assert await ann.fails("purchase:get", order_id=NOBODY) == "not_found"
+    path, paid = "/api/v1/purchases/stripe", bank.paid(order["id"])
+    for secret, status in (("guessed", 401), (SECRET, 200)):
+        async with table.http.post(server.url + path, **bank.said(paid, secret)) as answer:
+            assert answer.status == status
+            documents.called("POST", path, status, await answer.json(content_type=None), body=paid)
+    await ann.next("purchase:changed")
+
+
+async def left_alone(server: Server, table: Table) -> None:
+    ann = await table.seat(server.url)
+    for number in range(GAMES):
+        if (await ann.do("blackjack:start", bet=1, key=str(number)))["game"]["can"]:
+            break
+    await ann.next("blackjack:ended", seconds=30)
+
+
+async def test_the_documents_are_served_as_files_and_as_a_page(lone: Server, table: Table) -> None:
+    for path, media in (
+        ("/openapi.json", "application/json"),
+        ("/asyncapi.json", "application/json"),
+        ("/docs", "text/html; charset=utf-8"),
+        ("/docs/docs.js", "text/javascript; charset=utf-8"),
+        ("/docs/parts.js", "text/javascript; charset=utf-8"),
+        ("/docs/text.js", "text/javascript; charset=utf-8"),
+        ("/docs/docs.css", "text/css; charset=utf-8"),
+    ):
+        async with table.http.get(lone.url + path) as answer:
+            assert answer.status == 200
+            assert answer.headers["Content-Type"] == media
+            assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            known = {"If-None-Match": answer.headers["ETag"]}
+        async with table.http.get(lone.url + path, headers=known) as again:
+            assert (again.status, await again.read()) == (304, b"")
+        plain = {"Accept-Encoding": "identity"}
+        async with table.http.get(lone.url + path, headers=plain) as unzipped:
+            assert "Content-Encoding" not in unzipped.headers
+
+
+async def test_the_limits_of_the_documents_are_those_in_force(strict: Server, table: Table) -> None:
+    for path in ("/openapi.json", "/asyncapi.json"):
+        async with table.http.get(strict.url + path) as answer:
+            document: dict[str, Any] = await answer.json()
+        rows = {row["setting"]: row["value"] for row in document["x-limits"]}
+        assert rows["SHOWDOWN_LIMITS__ROOMS_PER_CONNECTION"] == "4"
+        assert "SHOWDOWN_LIMITS__ROOMS_PER_CONNECTION | 4 |" in document["info"]["description"]
+        assert not [name for name in rows if "SECRET" in name or "URL" in name]

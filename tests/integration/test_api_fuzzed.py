@@ -1,0 +1,51 @@
+"""Schemathesis against the REST part: whatever it sends, the answers are as documented."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from server.documents.examples import BY_NAME
+from tests.harness import ROOT, Server, Table
+
+CONFIG = ROOT / "tests" / "integration" / "schemathesis.toml"
+KNOWN = ("username", "password")
+SECONDS = 20  # of fuzzing, all calls together
+PATIENCE = 100
+
+
+async def schemathesis(server: Server, token: str, folder: Path, *options: str) -> str:
+    """What it says; it must have found nothing."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run"),
+        *(f"{server.url}/openapi.json", "-H", f"Authorization: Bearer {token}"),
+        *("--max-time", str(SECONDS), "--max-examples", "25", "--no-color", *options),
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    text = said.decode()
+    assert process.returncode == 0, text
+    return text
+
+
+@pytest.mark.slow
+async def test_schemathesis_finds_nothing(lone: Server, table: Table, tmp_path: Path) -> None:
+    # Whom the examples of the documents sign in as.
+    await table.post(lone.url, "/auth/register", {name: BY_NAME[name] for name in KNOWN})
+    admin = await table.admin(lone.url)
+    token = admin.tokens["access_token"]
+    # Signing out comes last, or the rest would only ever be refused.
+    said = await schemathesis(lone, token, tmp_path, "--exclude-operation-id", "logout")
+    assert "Authentication failed" not in said, said
+    await schemathesis(lone, token, tmp_path, "--include-operation-id", "logout")
