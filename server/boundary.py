@@ -91,6 +91,14 @@ class Boundary:
         self._seconds = handler_seconds
         self._running: set[Running] = set()
         self._watch: asyncio.TimerHandle | None = None
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        # Before Python 3.12 every get_running_loop is a system call (getpid).
+        if self._own_loop is None:
+            self._own_loop = asyncio.get_running_loop()
+        return self._own_loop
 
     async def guard(
         self,
@@ -122,8 +130,8 @@ class Boundary:
         return outcome
 
     async def _timed(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        loop = asyncio.get_running_loop()
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        loop = self._loop
+        task = cast("asyncio.Task[Any]", asyncio.current_task(loop))
         running = Running(task, loop.time() + self._seconds)
         self._running.add(running)
         if self._watch is None:

@@ -47,23 +47,47 @@ class Breaker:
         """Whether calls are refused at this moment."""
         return self._now() < self._open_until
 
-    @contextmanager
-    def guard(self, operation: str) -> Iterator[None]:
-        """Wrap one call to the store.
+    def guard(self, operation: str) -> Guarded:
+        """Wrap one call to the store, as a block.
 
         Raises:
             DependencyUnavailable: the breaker is open, or the store did not answer;
                 in the second case a write may have happened.
         """
-        if self.open:
-            raise DependencyUnavailable(retry_after=OPEN_SECONDS)
+        return Guarded(self, operation)
+
+    def begin(self) -> float:
+        """A call is about to be made; when, by our clock.
+
+        Raises:
+            DependencyUnavailable: the breaker is open.
+        """
         started = self._now()
+        if started < self._open_until:
+            raise DependencyUnavailable(retry_after=OPEN_SECONDS)
         if self._failures >= FAILURES:
             self._open_until = started + OPEN_SECONDS
-        with self.probe():
-            yield
+        return started
+
+    def answered(self, operation: str, started: float) -> None:
+        """The call that began then was answered."""
+        self._failures = 0
+        self._open_until = 0.0
         if self._observe:
             self._observe(self.name, operation, self._now() - started)
+
+    def failed(self, error: BaseException) -> None:
+        """A call failed.
+
+        Raises:
+            DependencyUnavailable: since the store did not answer; it counts as away.
+        """
+        if not isinstance(error, self._away):
+            return
+        self._failures += 1
+        if self._failures >= FAILURES:
+            self._open_until = self._now() + OPEN_SECONDS
+        raise DependencyUnavailable(retry_after=OPEN_SECONDS) from error
 
     @contextmanager
     def probe(self) -> Iterator[None]:
@@ -71,9 +95,27 @@ class Breaker:
         try:
             yield
         except self._away as error:
-            self._failures += 1
-            if self._failures >= FAILURES:
-                self._open_until = self._now() + OPEN_SECONDS
-            raise DependencyUnavailable(retry_after=OPEN_SECONDS) from error
+            self.failed(error)
         self._failures = 0
         self._open_until = 0.0
+
+
+class Guarded:
+    """One call to the store. Two of them are in every chat message: as a generator, the
+    block would cost several times as much.
+    """
+
+    __slots__ = ("_breaker", "_operation", "_started")
+
+    def __init__(self, breaker: Breaker, operation: str) -> None:
+        self._breaker = breaker
+        self._operation = operation
+
+    def __enter__(self) -> None:
+        self._started = self._breaker.begin()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self._breaker.answered(self._operation, self._started)
+        else:
+            self._breaker.failed(error)

@@ -1,0 +1,1 @@
+"""How fast, compared with whom: scripts/bench. It stands above the server and its tests."""

@@ -1,0 +1,165 @@
+"""Scenarios of messages: acknowledgements, broadcasts, chat, and how long they take."""
+
+from __future__ import annotations
+
+from bench import processes
+from bench.base import (
+    MICRO,
+    NODE,
+    OURS,
+    STOCK,
+    WORKING,
+    Bench,
+    Measure,
+    Numbers,
+    Scenario,
+    check,
+    closed_loop,
+    open_loop,
+    seat,
+)
+from bench.client import Client, event
+from bench.processes import Meter
+
+ASKING, DEPTH = 50, 4  # clients, and questions that each has open
+ROOMS_OF = {10: 20, 100: 3, 1_000: 1}  # how many rooms of which size
+TAIL_SIZE, TAIL_RATE, TAIL_SECONDS = 200, 50, 2  # times the seconds of other measurements
+TEXT = "x" * 60  # a chat message
+PUBLISHING = {"kept": "bench:kept", "volatile": "bench:volatile"}
+
+
+def ack(bench: Bench, side: str) -> Measure:
+    """Questions and their answers."""
+    served = bench.served(side)
+    load = bench.load(served, bench.stack)
+    clients = load.connect(bench.tokens(ASKING))
+    question = event("presence:query", player_ids=[])
+    running = False
+
+    def again(client: Client, _: bytes) -> None:
+        if running:
+            load.send(client, question)
+
+    def measure() -> Numbers:
+        nonlocal running
+        running, begun, meter = True, load.acks, Meter(served)
+        for client in clients:
+            client.on_ack = again
+            load.send(client, question * DEPTH)
+        load.settle(bench.scale.seconds)
+        running = False
+        usage = meter.usage()
+        load.settle(0.1)
+        check(load)
+        return {"us": usage.server / (load.acks - begun) * MICRO}
+
+    return measure
+
+
+def typing(size: int) -> Scenario:
+    """Volatile broadcasts to rooms of a size."""
+
+    def prepare(bench: Bench, side: str) -> Measure:
+        served = bench.served(side)
+        load = bench.load(served, bench.stack)
+        rooms = ROOMS_OF[size]
+        groups = seat(load, bench.tokens(size * rooms), rooms, to_others=True)
+        return lambda: closed_loop(load, served, groups, bench.scale.seconds, "chat:typing")
+
+    return Scenario(
+        name=f"room-{size}",
+        title=f"volatile broadcast, rooms of {size:,}",
+        sides=(OURS, NODE, STOCK),
+        metrics={"us_per_delivery": "µs/delivery"},
+        prepare=prepare,
+    )
+
+
+def tail(bench: Bench, side: str) -> Measure:
+    """How long deliveries take at a moderate rate."""
+    served = bench.served(side)
+    load = bench.load(served, bench.stack)
+    (group,) = seat(load, bench.tokens(TAIL_SIZE + 1), 1, to_others=True)
+    seconds = bench.scale.seconds * TAIL_SECONDS
+    return lambda: open_loop(load, group, seconds, TAIL_RATE, "chat:typing")
+
+
+def chat(size: int) -> Scenario:
+    """Messages with all that is done for them."""
+
+    def prepare(bench: Bench, side: str) -> Measure:
+        served = bench.served(side)
+        load = bench.load(served, bench.stack)
+        rooms = ROOMS_OF[size]
+        groups = seat(load, bench.tokens(size * rooms), rooms)
+        seconds = bench.scale.seconds
+        return lambda: closed_loop(load, served, groups, seconds, "chat:send", text=TEXT)
+
+    return Scenario(
+        name=f"chat-{size}",
+        title=f"chat:send with limits, history, recovery; rooms of {size}",
+        sides=(OURS, WORKING),
+        metrics={"us_per_message": "µs/message", "store_us_per_message": "µs/message, stores"},
+        prepare=prepare,
+    )
+
+
+def publishing(bench: Bench, side: str) -> Measure:
+    """The same event to a room of 100, with and without recovery."""
+    name = "publishing"
+    bench.kinds[name] = lambda: processes.start_showdown(bench.stores, module="bench.publishing")
+    served = bench.served(name)
+    load = bench.load(served, bench.stack)
+    groups = seat(load, bench.tokens(300), 3)
+    seconds = bench.scale.seconds
+    return lambda: closed_loop(load, served, groups, seconds, PUBLISHING[side])
+
+
+def fsync(bench: Bench, side: str) -> Measure:
+    """chat:send, with the append-only file synced at each write and once a second."""
+    served = bench.served(OURS)
+    load = bench.load(served, bench.stack)
+    groups = seat(load, bench.tokens(30), 3)
+
+    def measure() -> Numbers:
+        processes.redis_call(bench.stores, "CONFIG", "SET", "appendfsync", side)
+        load.settle(0.3)
+        try:
+            return closed_loop(load, served, groups, bench.scale.seconds, "chat:send", text=TEXT)
+        finally:
+            processes.redis_call(bench.stores, "CONFIG", "SET", "appendfsync", "always")
+
+    return measure
+
+
+SCENARIOS = (
+    Scenario("ack", "round trip with ack", (OURS, NODE, STOCK), {"us": "µs/round trip"}, ack),
+    *map(typing, ROOMS_OF),
+    Scenario(
+        "tail",
+        f"{TAIL_RATE} broadcasts/s to {TAIL_SIZE} members",
+        (OURS, NODE, STOCK),
+        {"p50": "ms, p50", "p99": "ms, p99"},
+        tail,
+    ),
+    chat(10),
+    chat(100),
+    Scenario(
+        "publish",
+        "an event to a room of 100, recoverable and volatile",
+        ("kept", "volatile"),
+        {"us_per_message": "µs/event", "store_us_per_message": "µs/event, stores"},
+        publishing,
+    ),
+    Scenario(
+        "fsync",
+        "chat:send, appendfsync always and everysec; 3 rooms of 10",
+        ("always", "everysec"),
+        {
+            "messages_per_s": "messages/s",
+            "us_per_message": "µs/message",
+            "store_us_per_message": "µs/message, stores",
+        },
+        fsync,
+    ),
+)
