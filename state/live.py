@@ -15,6 +15,7 @@ socket's normal end runs, so nothing needs a refresh per player.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ Status = Literal["online", "away", "busy", "offline"]
 JOIN, LEAVE, BEAT = Script("live_join"), Script("live_leave"), Script("live_beat")
 DEAD, BURY = Script("live_dead"), Script("live_bury")
 ATTENDANCE, SHOW = Script("live_attendance"), Script("live_show")
+PRESENCE = Script("live_presence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +187,15 @@ class Live:
 
     async def presence(self, player_ids: Sequence[str]) -> dict[str, Presence]:
         """How these players show themselves, in one round trip."""
-        fields = ("name", "status", "sockets", "seen")
-        records = [("HMGET", _player(player), *fields) for player in player_ids]
-        duels = [("EXISTS", duel_of(player)) for player in player_ids]
-        answers = await self._redis.batch([*records, *duels])
-        pairs = zip(answers[: len(records)], answers[len(records) :], strict=True)
-        return {
-            player: _presence(record, in_duel)
-            for player, (record, in_duel) in zip(player_ids, pairs, strict=True)
-        }
+        if not player_ids:
+            return {}
+        # Both leave in one write; each system's keys are in a slot of their own.
+        records, duels = await asyncio.gather(
+            self._redis.run(PRESENCE, list(map(_player, player_ids)), []),
+            self._redis.call("MGET", *map(duel_of, player_ids)),
+        )
+        shown = zip(player_ids, records, duels, strict=True)
+        return {player: _presence(record, duel) for player, record, duel in shown}
 
     async def attendance(self, player_id: str) -> Attendance:
         """Whether a player is really there."""
@@ -205,10 +207,12 @@ def node_of(connection: str) -> str:
     return connection.partition(".")[0]
 
 
-def _presence(record: Sequence[Any], in_duel: object) -> Presence:
+def _presence(record: Sequence[Any], duel: str | None) -> Presence:
     name, status, sockets, seen = record
     shown = status if status and int(sockets or 0) > 0 else "offline"
-    return Presence(name or "", cast("Status", shown), int(seen) if seen else None, bool(in_duel))
+    return Presence(
+        name or "", cast("Status", shown), int(seen) if seen else None, duel is not None
+    )
 
 
 def _node(node: str) -> str:
