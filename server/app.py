@@ -68,6 +68,7 @@ async def running(parts: Parts, listen: Listen) -> AsyncIterator[int]:
         port = await _listen(runner, listen)
         stack.push_async_callback(_send_away, parts)
         parts.health.set("draining", ok=True)
+        await _hearing(parts)
         # What lives from here on is requests': the start's objects need no more looks.
         gc.collect()
         gc.freeze()
@@ -94,6 +95,14 @@ async def _prepare(parts: Parts) -> None:
         await world.tokens.revoke(*families)
     # Before anybody is served: a duel's clock stood still while the server was dead.
     await parts.membership.bury_the_dead()
+
+
+async def _hearing(parts: Parts) -> None:
+    """Wait until the node hears the others: a start that was announced is ready."""
+    async with asyncio.timeout(START_SECONDS):
+        while not parts.adapter.ready:  # noqa: ASYNC110 - once, for some milliseconds
+            await asyncio.sleep(POLL_SECONDS / 5)
+    parts.health.set("adapter", ok=True)
 
 
 async def _answering(ping: Any) -> None:
