@@ -20,9 +20,14 @@ FOCUSED = """(() => {
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
+SETTLED = "Promise.allSettled(document.getAnimations().filter(a => a.effect.getComputedTiming().endTime !== Infinity).map(a => a.finished)).then(() => null)"  # noqa: E501
+
+
 async def violations(guest: Guest) -> list[Any]:
     """What axe-core finds wrong with the page as it is."""
     await guest.page.evaluate(axe())
+    # Colours of what is just fading in are nobody's last word.
+    await guest.page.evaluate(SETTLED)
     found = await guest.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
         (one["id"], one["impact"], *(node["html"][:160] for node in one["nodes"][:3]))
