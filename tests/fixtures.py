@@ -104,7 +104,9 @@ async def emptied(stores: Stores) -> Stores:
     """The stores, emptied, for a server of the test's own."""
     async with RedisStore(stores.redis_url, Redis()) as redis:
         await redis.call("FLUSHALL")
-    async with DocumentStore(stores.mongo_url, Mongo(database="test_server")) as documents:
+    async with DocumentStore(
+        stores.mongo_url, Mongo(database="test_server", timeout_seconds=15)
+    ) as documents:
         await documents.empty()
     return stores
 

@@ -113,11 +113,11 @@ async def test_nothing_is_cut_off_on_a_narrow_screen(web: Server, room: Room) ->
     fits = "document.documentElement.scrollWidth <= innerWidth"
     for panel in ("table", "chat", "people"):
         await ann.panel(panel)
-        assert await ann.page.evaluate(fits), panel
+        await ann.page.wait_for_function(fits)
         shown = ann.page.locator("#main > .panel").locator("visible=true")
         await expect(shown).to_have_count(1)
     await ann.challenge(bob)
-    assert await ann.page.evaluate(fits)
+    await ann.page.wait_for_function(fits)
     for name in ("#draw", "#seat-bottom .card >> nth=0", "#seat-top .card >> nth=4", "#clock"):
         await expect(ann.page.locator(name)).to_be_in_viewport(ratio=1)
     for card in await ann.page.locator("#seat-bottom .card").all():
