@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tests.harness import ROOT, Server
 
 PROGRAM = ROOT / "tests" / "integration" / "js" / "clients.mjs"
-PATIENCE = 30.0
+PATIENCE = 60.0  # twice what a stock client takes to give up a connection that hangs, and more
 LINE_BYTES = 2**24
 
 Fits = Callable[[dict[str, Any]], object]
