@@ -107,6 +107,7 @@ async def emptied(stores: Stores) -> Stores:
     async with DocumentStore(
         stores.mongo_url, Mongo(database="test_server", timeout_seconds=15)
     ) as documents:
+        await documents.free_locks()  # of servers that an earlier test killed
         await documents.empty()
     return stores
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -107,17 +108,24 @@ async def test_a_duel_is_played_by_keyboard_alone(web: Server, room: Room) -> No
     await expect(page.get_by_role("tab", name="Trade")).to_have_attribute("aria-selected", "true")
 
 
+async def settled(guest: Guest, what: str) -> None:
+    """Wait until something is true of the page, which lets no test evaluate texts by itself."""
+    async with asyncio.timeout(10):
+        while not await guest.page.evaluate(what):  # noqa: ASYNC110 - a page tells no event
+            await asyncio.sleep(0.05)
+
+
 async def test_nothing_is_cut_off_on_a_narrow_screen(web: Server, room: Room) -> None:
     bob = await room.guest(web.url, "Bob")
     ann = await room.guest(web.url, "A rather long name here", NARROW, has_touch=True)
     fits = "document.documentElement.scrollWidth <= innerWidth"
     for panel in ("table", "chat", "people"):
         await ann.panel(panel)
-        await ann.page.wait_for_function(fits)
+        await settled(ann, fits)
         shown = ann.page.locator("#main > .panel").locator("visible=true")
         await expect(shown).to_have_count(1)
     await ann.challenge(bob)
-    await ann.page.wait_for_function(fits)
+    await settled(ann, fits)
     for name in ("#draw", "#seat-bottom .card >> nth=0", "#seat-top .card >> nth=4", "#clock"):
         await expect(ann.page.locator(name)).to_be_in_viewport(ratio=1)
     for card in await ann.page.locator("#seat-bottom .card").all():
