@@ -61,7 +61,7 @@ def test_an_orphan_that_does_not_listen_is_killed(tmp_path):
 
 def test_ps_and_proc_agree_on_what_runs():
     if sys.platform != "linux" or shutil.which("ps") is None:
-        pytest.skip("needs both")
+        pytest.skip("compares /proc with ps: needs Linux and the command ps")
     with running(program(SLEEP, "these words")) as process:
         by_ps, by_proc = ownership._from_ps(process.pid), ownership._from_proc(process.pid)
     assert by_ps is not None
