@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from config.settings import Logs
+from config.sections import Logs
 
 # Values under these names never reach a log, wherever they come from.
 SECRET_NAMES = frozenset(

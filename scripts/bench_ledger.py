@@ -22,7 +22,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from config.settings import Mongo, Settings
+from config.sections import Mongo
+from config.settings import Settings
 from game import economy as rules
 from state.documents import DocumentStore, Transaction
 from state.embedded import EmbeddedDocuments

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import orjson
 from aiohttp import web
 
-from config.settings import Limits
+from config.sections import Limits
 from game.errors import (
     Forbidden,
     GameError,

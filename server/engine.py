@@ -15,7 +15,7 @@ import engineio
 from aiohttp import web
 from engineio import packet
 
-from config.settings import Limits
+from config.sections import Limits
 from server.transport import CLOSE_SECONDS, GameSocket
 
 METHODS = frozenset({"GET", "POST", "OPTIONS"})

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from config.settings import Http
+from config.sections import Http
 
 CUSTOMER_BITS = 64  # of an IPv6 address; the rest is the customer's own to choose
 UNKNOWN = "unknown"  # a peer without an address: a Unix socket

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from config.settings import Limits
+from config.sections import Limits
 from game.errors import RateLimited
 
 

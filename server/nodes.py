@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from config.logging import get_logger
-from config.settings import Nodes
+from config.sections import Nodes
 from game.disconnects import Disconnect
 from server.reception import Reception
 from state.live import Clock, Live

@@ -8,7 +8,8 @@ import aiohttp
 import orjson
 
 from config.logging import get_logger
-from config.settings import Purchases, Settings, SettingsError
+from config.sections import Purchases
+from config.settings import Settings, SettingsError
 from game.errors import DependencyUnavailable, MalformedPayload, NotFound
 from game.purchases import Order, Word, check_signature, stripe_word
 from handlers.base import Checkout, Provider

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 import socketio
 
-from config.settings import Limits
+from config.sections import Limits
 from game.disconnects import Disconnect, farewell
 from game.errors import (
     GameError,

@@ -16,7 +16,7 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
-from config.settings import Chat as ChatSettings
+from config.sections import Chat as ChatSettings
 from game.chat import MessageId
 from game.errors import DependencyUnavailable
 from state import messages

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from config.settings import Blackjack as BlackjackSettings
+from config.sections import Blackjack as BlackjackSettings
 from game import blackjack as rules
 from game import economy
 from game.blackjack import Game

@@ -14,7 +14,7 @@ from typing import Any, Self
 from redis.exceptions import BusyLoadingError, NoScriptError, OutOfMemoryError, ReadOnlyError
 from redis.exceptions import ConnectionError as LineBroken
 
-from config.settings import Redis as RedisSettings
+from config.sections import Redis as RedisSettings
 from state.breaker import Breaker, Observer
 from state.line import Argument, Line, Listener, connect
 

@@ -25,7 +25,7 @@ from pymongo.errors import (
 )
 from pymongo.monitoring import ConnectionPoolListener
 
-from config.settings import Mongo as MongoSettings
+from config.sections import Mongo as MongoSettings
 from game.errors import DependencyUnavailable, StaleVersion
 from state.breaker import Breaker, Observer
 

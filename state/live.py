@@ -23,7 +23,7 @@ from typing import Any, Literal, cast
 
 import orjson
 
-from config.settings import Limits
+from config.sections import Limits
 from game.errors import TooManyConnections
 from state.connect import RedisStore, Script
 from state.duels import duel_of

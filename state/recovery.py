@@ -22,8 +22,8 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from config.settings import Limits
-from config.settings import Recovery as RecoverySettings
+from config.sections import Limits
+from config.sections import Recovery as RecoverySettings
 from state.connect import Argument, RedisStore, Script
 
 PREFIX = "{log}:"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from config.settings import Rob
+from config.sections import Rob
 from game import economy
 from game import rob as rules
 from game.rob import Outcome, Side

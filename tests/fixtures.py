@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Mongo, Redis
+from config.sections import Mongo, Redis
 from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.embedded import EmbeddedDocuments, EmbeddedValkey

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
-from config.settings import Redis
+from config.sections import Redis
 from state.connect import RedisStore
 from tests.fixtures import Stores
 from tests.harness import SECRET, Player, Server, Table

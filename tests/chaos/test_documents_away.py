@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from config.settings import Mongo
+from config.sections import Mongo
 from state.documents import DocumentStore
 from tests.chaos.chaos_kit import (
     Probe,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Mongo
+from config.sections import Mongo
 from state.audit import Audit, Report
 from state.documents import DocumentStore
 from tests.chaos.chaos_kit import dead, on_stores_of, quick, started, until

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from argon2 import PasswordHasher
 
-from config.settings import Mongo
+from config.sections import Mongo
 from state.documents import DocumentStore
 from tests.fixtures import Stores
 

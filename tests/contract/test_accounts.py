@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from config.settings import Auth, Settings, SettingsError
+from config.sections import Auth
+from config.settings import Settings, SettingsError
 from game.errors import Banned, Conflict, GameError, NotFound, Unauthenticated
 from state import passwords
 from state.accounts import Account, Accounts, SignIn, Spent

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from config.settings import Redis
+from config.sections import Redis
 from state import messages
 from state.archive import Archive
 from state.connect import RedisStore

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from config.settings import Limits, Redis
-from config.settings import Recovery as RecoverySettings
+from config.sections import Limits, Redis
+from config.sections import Recovery as RecoverySettings
 from game.errors import DependencyUnavailable
 from server.backlog import Backlog
 from server.metrics import Metrics

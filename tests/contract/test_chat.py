@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from config.settings import Redis, Settings
+from config.sections import Redis
+from config.settings import Settings
 from game.chat import Author
 from game.errors import Conflict, DependencyUnavailable, Muted
 from state import messages

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from config.settings import Mongo, Settings
+from config.sections import Mongo
+from config.settings import Settings
 from game import duels as duel_rules
 from game import rooms
 from game.errors import Conflict, Forbidden, Muted, NotFound, RateLimited, ValidationFailed

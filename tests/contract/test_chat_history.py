@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from config.settings import Mongo
+from config.sections import Mongo
 from game.chat import ChatMessage, MessageId
 from game.errors import Conflict, DependencyUnavailable, NotFound, StaleVersion
 from state import messages

@@ -15,7 +15,7 @@ import pytest
 from pymongo.errors import DuplicateKeyError, OperationFailure
 from redis.exceptions import ResponseError
 
-from config.settings import Mongo, Redis
+from config.sections import Mongo, Redis
 from game.errors import DependencyUnavailable
 from state.breaker import FAILURES
 from state.connect import RedisStore, Script

@@ -8,7 +8,7 @@ from itertools import chain
 
 import pytest
 
-from config.settings import Redis
+from config.sections import Redis
 from state import duels as state
 from state.connect import RedisStore
 from state.duels import DEADLINES, Duels

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from config.settings import Redis, Settings
+from config.sections import Redis
+from config.settings import Settings
 from game import duels as rules
 from game.duels import Duel
 from game.errors import AlreadyInDuel, Conflict, IdempotencyMismatch, NotFound, StaleVersion

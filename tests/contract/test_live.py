@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable
 
 import pytest
 
-from config.settings import Limits, Redis
+from config.sections import Limits, Redis
 from game.errors import TooManyConnections
 from state.connect import RedisStore
 from state.duels import duel_of

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable
 
 import pytest
 
-from config.settings import Auth, Limits, Redis, Settings
+from config.sections import Auth, Limits, Redis
+from config.settings import Settings
 from game.errors import DependencyUnavailable, RateLimited
 from state.connect import RedisStore
 from state.rates import MINUTE_MS, Rates

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from config.settings import Limits, Redis
-from config.settings import Recovery as RecoverySettings
+from config.sections import Limits, Redis
+from config.sections import Recovery as RecoverySettings
 from state.connect import RedisStore
 from state.recovery import (
     EPOCH,

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from config.settings import Auth, Limits, Redis, Settings
+from config.sections import Auth, Limits, Redis
+from config.settings import Settings
 from game import rooms
 from game.disconnects import Disconnect
 from game.errors import (

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from config.settings import Auth, Redis, Settings
+from config.sections import Auth, Redis
+from config.settings import Settings
 from game.errors import DependencyUnavailable, TokenExpired, TokenRevoked, Unauthenticated
 from state.accounts import Account
 from state.connect import RedisStore

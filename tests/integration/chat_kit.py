@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 from uuid import uuid4
 
-from config.settings import Redis
+from config.sections import Redis
 from state.connect import RedisStore
 from state.messages import stream
 from tests.fixtures import Stores

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from config.settings import Mongo
+from config.sections import Mongo
 from state.documents import DocumentStore
 from tests.fixtures import Stores, on
 from tests.harness import ROOT, Table, serving

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from socketio.exceptions import ConnectionError as RefusedError
 
-from config.settings import Mongo
+from config.sections import Mongo
 from state.documents import DocumentStore
 from tests.fixtures import Stores
 from tests.harness import Player, Server, Table

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from config.settings import Redis
+from config.sections import Redis
 from state.connect import RedisStore
 from tests.chaos.chaos_kit import quick, started
 from tests.chaos.history import check

@@ -10,7 +10,7 @@ from typing import Any
 import pymongo
 import pytest
 
-from config.settings import Redis
+from config.sections import Redis
 from state.connect import RedisStore
 from tests.fixtures import Stores, on
 from tests.harness import ROOT, Player, Server, Table, serving

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from config.settings import Http
+from config.sections import Http
 from server.http_address import UNKNOWN, Addresses
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.settings import Limits
+from config.sections import Limits
 from game.errors import RateLimited
 from server.limits import Credits, Refusals
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.settings import Rob
+from config.sections import Rob
 from game import rob
 from game.errors import Conflict, GameError, InsufficientFunds, RateLimited, ValidationFailed
 from game.rob import SIDES, Rules, Side

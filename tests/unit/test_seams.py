@@ -19,7 +19,7 @@ from engineio.async_socket import AsyncSocket
 from engineio.base_socket import BaseSocket
 from socketio.async_manager import AsyncManager
 
-from config.settings import Limits
+from config.sections import Limits
 from server.broadcast import Clients
 from server.engine import Engine
 from server.metrics import SECONDS, Metrics

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wsproto.frame_protocol import FrameProtocol
 
-from config.settings import Limits
+from config.sections import Limits
 from server.engine import Engine
 from server.transport import BINARY_FRAME, GameSocket, Message, websocket_frame
 

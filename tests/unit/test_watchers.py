@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.settings import Limits, Redis
+from config.sections import Limits, Redis
 from game.errors import Conflict, DependencyUnavailable
 from server.watchers import Watchers
 from state.connect import RedisStore
