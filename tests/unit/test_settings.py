@@ -140,7 +140,8 @@ def test_every_setting_is_described_and_no_secret_is(monkeypatch: pytest.MonkeyP
 
 
 def test_every_section_refuses_what_it_does_not_know() -> None:
-    assert (sections := Section.__subclasses__())
+    sections = Section.__subclasses__()
+    assert sections
     for section in sections:
         assert section.model_config.get("extra") == "forbid", section
 
