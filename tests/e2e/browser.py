@@ -97,10 +97,26 @@ class Guest:
         await self.page.press("#text", "Enter")
 
     async def panel(self, name: str) -> None:
-        """Bring a panel to the front where only one has room."""
+        """Bring a view to the stage, or the chat or the people to the front."""
         switch = self.page.locator(f"#go-{name}")
+        if not await switch.is_visible() and await self.page.locator("#more").is_visible():
+            await self.page.click("#more")
         if await switch.is_visible():
             await switch.click()
+
+    async def has(self, coins: int) -> None:
+        """Wait until the purse at the top says so."""
+        await expect(self.page.locator("#balance")).to_have_text(f"{coins:,}")
+
+    async def told(self, text: str) -> None:
+        """Wait until a toast says this."""
+        await expect(self.page.locator(".toast", has_text=text).first).to_be_visible()
+
+    async def card(self, name: str) -> None:
+        """Open another player's card."""
+        await self.panel("people")
+        await self.page.locator("button.who", has_text=name).click()
+        await expect(self.page.locator(".player-card")).to_be_visible()
 
     async def challenge(self, other: Guest) -> None:
         """Challenge somebody from the list of people; he accepts."""
@@ -129,6 +145,11 @@ class Guest:
     async def shown(self, text: str) -> None:
         """Wait until some message says this."""
         await expect(self.page.locator(".message .text", has_text=text).first).to_be_visible()
+
+
+def apart(text: str) -> str:
+    """Somebody's words inside a sentence, kept from turning it."""
+    return f"\u2068{text}\u2069"
 
 
 async def play_out(ann: Guest, bob: Guest) -> None:

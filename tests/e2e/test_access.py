@@ -48,7 +48,7 @@ async def test_axe_finds_nothing_wrong(
     assert await violations(ann) == []
     bob = await room.guest(web.url, "Bob")
     await ann.enter(web.url)
-    for panel in ("chat", "people", "table"):
+    for panel in ("chat", "people", "blackjack", "shop", "wallet", "table"):
         await ann.panel(panel)
         if panel == "chat":
             await ann.say("hello")
@@ -119,7 +119,7 @@ async def test_nothing_is_cut_off_on_a_narrow_screen(web: Server, room: Room) ->
     bob = await room.guest(web.url, "Bob")
     ann = await room.guest(web.url, "A rather long name here", NARROW, has_touch=True)
     fits = "document.documentElement.scrollWidth <= innerWidth"
-    for panel in ("table", "chat", "people"):
+    for panel in ("table", "chat", "people", "blackjack", "shop", "wallet", "table"):
         await ann.panel(panel)
         await settled(ann, fits)
         shown = ann.page.locator("#main > .panel").locator("visible=true")
@@ -138,6 +138,7 @@ async def test_the_look_is_switched_and_kept(web: Server, room: Room) -> None:
     ann = await room.guest(web.url, "Ann")
     ground = "getComputedStyle(document.body).backgroundColor"
     light = await ann.page.evaluate(ground)
+    await ann.page.click("#me-button")
     await ann.page.select_option("#theme", "dark")
     assert await ann.page.evaluate(ground) != light
     await ann.page.reload()

@@ -38,7 +38,7 @@ export class Chat {
   /**
    * @param {Connection} connection
    * @param {Rooms} rooms
-   * @param {{challenge(id: string): void, show(): void}} outside show: bring the chat to the front
+   * @param {{challenge(id: string): void, card(who: Named): void, show(): void}} outside show: bring the chat to the front
    */
   constructor(connection, rooms, outside) {
     this.#connection = connection;
@@ -64,6 +64,7 @@ export class Chat {
       report: (/** @type {ChatMessage} */ message) => this.#report(message),
       whisper: (/** @type {Named} */ who) => this.whisper(who),
       challenge: (/** @type {string} */ id) => this.outside.challenge(id),
+      card: (/** @type {Named} */ who) => this.outside.card(who),
       retry: (/** @type {Room} */ room, /** @type {string} */ key) => this.#again(room, waiting(room, key)),
       drop: (/** @type {Room} */ room, /** @type {string} */ key) => {
         const one = waiting(room, key);

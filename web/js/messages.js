@@ -8,7 +8,7 @@ import { KEPT } from "./rooms.js";
 /** @typedef {import("./rooms.js").Room} Room */
 /** @typedef {{edit(m: ChatMessage, text: string): Promise<boolean>, remove(m: ChatMessage): void,
  *   report(m: ChatMessage): void, whisper(who: {id: string, name: string}): void,
- *   challenge(id: string): void, may(m: ChatMessage): boolean, me(): string,
+ *   challenge(id: string): void, card(who: {id: string, name: string}): void, may(m: ChatMessage): boolean, me(): string,
  *   retry(room: Room, key: string): void, drop(room: Room, key: string): void}} Acts */
 
 const NEAR = 90; // pixels from an end
@@ -177,6 +177,7 @@ export class MessageList {
       act("Whisper", () => acts.whisper(message.from));
       act("Challenge", () => acts.challenge(message.from.id));
       act("Report", () => acts.report(message));
+      act("More …", () => acts.card(message.from));
     }
     if (!row.children.length) row.append(el("span", { class: "muted-text", text: "Too late to change it." }), button("Close", close));
     return row;

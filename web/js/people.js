@@ -31,7 +31,8 @@ export class People {
   /**
    * @param {Connection} connection
    * @param {Rooms} rooms
-   * @param {{whisper(who: {id: string, name: string}): void, challenge(id: string): void}} acts
+   * @param {{whisper(who: {id: string, name: string}): void, challenge(id: string): void,
+   *   card(who: {id: string, name: string}, how: {words: string, away: boolean}): void}} acts
    */
   constructor(connection, rooms, acts) {
     this.#connection = connection;
@@ -135,13 +136,16 @@ export class People {
     const me = id === this.#rooms.me.id;
     const duelling = presence?.in_duel;
     const words = `${WORDS[status] ?? status}${duelling ? ", in a duel" : ""}`;
+    const away = Boolean(duelling) || status === "offline";
+    const about = [nameOf(name), me && el("span", { class: "tag", text: "you" }), el("span", { class: "state", text: words })];
+    const open = () => this.#acts.card({ id, name }, { words, away });
     return el(
       "li",
       { class: `person ${status}` },
       el("span", { class: `dot ${duelling ? "duel" : status}`, "aria-hidden": "true" }),
-      el("span", { class: "who" }, nameOf(name), me && el("span", { class: "tag", text: "you" }), el("span", { class: "state", text: words })),
+      me ? el("span", { class: "who" }, ...about) : el("button", { type: "button", class: "who", "data-key": `c${id}`, title: "Give coins, stake, rob …", on: { click: open } }, ...about),
       !me && iconButton("whisper", `Whisper to ${name}`, () => this.#acts.whisper({ id, name }), { "data-key": `w${id}` }),
-      !me && iconButton("duel", `Challenge ${name} to a duel`, () => this.#acts.challenge(id), { "data-key": `d${id}`, disabled: duelling || status === "offline" }),
+      !me && iconButton("duel", `Challenge ${name} to a duel`, () => this.#acts.challenge(id), { "data-key": `d${id}`, disabled: away }),
     );
   }
 }
