@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from state.chat import Chat
     from state.duels import Duels
     from state.economy import Economy
+    from state.friends import Friends
     from state.ledger import Posting
     from state.live import Live
     from state.rates import Rates
@@ -204,6 +205,7 @@ class World:
     chat: Chat
     archive: Archive
     duels: Duels
+    friends: Friends
     economy: Economy
     publisher: Publisher
     reactions: Callable[[World, Sequence[Posting]], Awaitable[None]]
