@@ -34,6 +34,7 @@ from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.duels import Duels
 from state.economy import Economy
+from state.friends import Friends
 from state.live import Clock, Live
 from state.rates import Rates
 from state.recovery import Recovery
@@ -98,6 +99,7 @@ def build(
         chat=Chat(redis, settings),
         archive=Archive(documents, redis, settings, metrics.archived.inc),
         duels=duels,
+        friends=Friends(documents, settings.social, clock),
         economy=Economy.build(documents, duels, settings, clock),
         publisher=publisher,
         reactions=reactions.react,
