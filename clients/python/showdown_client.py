@@ -335,10 +335,14 @@ class Joined(TypedDict):
 
 
 class LedgerReply(TypedDict):
-    """Entries, the newest first; null as the cursor when there are no more."""
+    """Entries, the newest first; null as the cursor when there are no more.
+
+    `names` are those of the players in them, as far as they are still there.
+    """
 
     entries: list[EntryView]
     next_before: str | None
+    names: dict[str, str]
 
 
 class Liveness(TypedDict):

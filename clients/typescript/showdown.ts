@@ -506,10 +506,17 @@ export interface components {
             member_count: number;
             messages: components["schemas"]["ChatMessage"][];
         };
-        /** @description Entries, the newest first; null as the cursor when there are no more. */
+        /**
+         * @description Entries, the newest first; null as the cursor when there are no more.
+         *
+         *     `names` are those of the players in them, as far as they are still there.
+         */
         LedgerReply: {
             entries: components["schemas"]["EntryView"][];
             next_before: string | null;
+            names: {
+                [key: string]: string;
+            };
         };
         /** @description Some that expire together, at a time in ms or never. */
         LotView: {

@@ -54,6 +54,13 @@ async def test_axe_finds_nothing_wrong(
             await ann.say("hello")
             await ann.shown("hello")
         assert await violations(ann) == [], panel
+    await ann.card("Bob")
+    assert await violations(ann) == [], "card"
+    await page.keyboard.press("Escape")
+    for menu in ("#bell", "#me-button"):
+        await page.click(menu)
+        assert await violations(ann) == [], menu
+        await page.keyboard.press("Escape")
     await ann.challenge(bob)
     await page.keyboard.press("2")
     assert await violations(ann) == []

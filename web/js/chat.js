@@ -38,7 +38,7 @@ export class Chat {
   /**
    * @param {Connection} connection
    * @param {Rooms} rooms
-   * @param {{challenge(id: string): void, card(who: Named): void, show(): void}} outside show: bring the chat to the front
+   * @param {{challenge(id: string): void, card(who: Named): void, blocked(id: string): boolean, show(): void}} outside show: bring the chat to the front
    */
   constructor(connection, rooms, outside) {
     this.#connection = connection;
@@ -65,6 +65,7 @@ export class Chat {
       whisper: (/** @type {Named} */ who) => this.whisper(who),
       challenge: (/** @type {string} */ id) => this.outside.challenge(id),
       card: (/** @type {Named} */ who) => this.outside.card(who),
+      blocked: (/** @type {string} */ id) => this.outside.blocked(id),
       retry: (/** @type {Room} */ room, /** @type {string} */ key) => this.#again(room, waiting(room, key)),
       drop: (/** @type {Room} */ room, /** @type {string} */ key) => {
         const one = waiting(room, key);
@@ -153,6 +154,11 @@ export class Chat {
   #show(room) {
     this.#list.show(room);
     this.#jump();
+  }
+
+  /** Draw the room anew: somebody in it was blocked, or is not any more. */
+  again() {
+    if (this.#room) this.#list.show(this.#room);
   }
 
   /** Enter a room and show it.

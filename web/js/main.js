@@ -7,6 +7,8 @@ import { Deeds } from "./deeds.js";
 import { byId } from "./dom.js";
 import { SENTENCES, sentence, Refused, spell } from "./errors.js";
 import { Duels } from "./duels.js";
+import { showFriends } from "./friend_list.js";
+import { Friends } from "./friends.js";
 import { JackTable } from "./jack_table.js";
 import { Names } from "./names.js";
 import { News } from "./news.js";
@@ -74,16 +76,23 @@ function start() {
   const purse = new Purse(connection);
   const challenge = (/** @type {string} */ id, /** @type {number} */ stake = 0) => void duels.challenge(id, stake).then((made) => made && show("table"));
   const whisper = (/** @type {import("./types.js").Named} */ who) => void chat.whisper(who);
-  const card = new PlayerCard({ deeds, challenge, whisper });
-  const names = new Names(connection, rooms, duels);
-  const chat = new Chat(connection, rooms, { challenge, card: (who) => card.open(who), show: () => show("chat") });
-  const people = new People(connection, rooms, { challenge, whisper, card: (who, how) => card.open(who, how) });
+  const friends = new Friends(connection);
+  const card = new PlayerCard({ deeds, friends, challenge, whisper });
+  const names = new Names(connection, rooms, duels, friends);
+  const blocked = (/** @type {string} */ id) => friends.state(id) === "blocked";
+  const chat = new Chat(connection, rooms, { challenge, blocked, card: (who) => card.open(who), show: () => show("chat") });
+  friends.addEventListener("blocks", () => chat.again());
+  /** @type {import("./friend_list.js").Acts} */
+  const acts = { challenge, whisper, card: (who, how) => card.open(who, how) };
+  const people = new People(connection, rooms, (id) => friends.state(id) === "friend", acts);
+  friends.addEventListener("parted", (event) => people.forget(/** @type {CustomEvent} */ (event).detail));
+  showFriends(friends, acts);
   const shop = new Shop({ connection, deeds, purse });
   const jack = new Blackjack({ connection, deeds });
   new JackTable(jack, purse);
   new Wallet({ connection, deeds, names, rooms, purse });
   new News(connection);
-  wireConnection(connection, { rooms, duels, chat, people, purse, shop, jack });
+  wireConnection(connection, { rooms, duels, chat, people, friends, purse, shop, jack });
   wireTable(duels, rooms, chat);
   byId("sign-out").addEventListener("click", signOut);
   connection.open();
@@ -98,9 +107,9 @@ async function signOut() {
 
 /**
  * @param {Connection} socket
- * @param {{rooms: Rooms, duels: Duels, chat: Chat, people: People, purse: Purse, shop: Shop, jack: Blackjack}} parts
+ * @param {{rooms: Rooms, duels: Duels, chat: Chat, people: People, friends: Friends, purse: Purse, shop: Shop, jack: Blackjack}} parts
  */
-function wireConnection(socket, { rooms, duels, chat, people, purse, shop, jack }) {
+function wireConnection(socket, { rooms, duels, chat, people, friends, purse, shop, jack }) {
   let missed = 0;
   socket.on("chat:message", (message) => {
     if (socket.catchingUp && message.from.id !== rooms.me.id) missed += 1;
@@ -128,7 +137,7 @@ function wireConnection(socket, { rooms, duels, chat, people, purse, shop, jack 
     } else sayRecovered(back.away, heard);
     await duels.resume(resume.duel);
     rooms.resend();
-    await Promise.all([purse.look(), jack.resume(), shop.look()]);
+    await Promise.all([purse.look(), jack.resume(), shop.look(), friends.resume()]);
     if (back.first) followLink(duels);
     document.documentElement.dataset.ready = back.first ? "first" : back.recovered ? "recovered" : "fresh";
   });

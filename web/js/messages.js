@@ -8,7 +8,7 @@ import { KEPT } from "./rooms.js";
 /** @typedef {import("./rooms.js").Room} Room */
 /** @typedef {{edit(m: ChatMessage, text: string): Promise<boolean>, remove(m: ChatMessage): void,
  *   report(m: ChatMessage): void, whisper(who: {id: string, name: string}): void,
- *   challenge(id: string): void, card(who: {id: string, name: string}): void, may(m: ChatMessage): boolean, me(): string,
+ *   challenge(id: string): void, card(who: {id: string, name: string}): void, blocked(id: string): boolean, may(m: ChatMessage): boolean, me(): string,
  *   retry(room: Room, key: string): void, drop(room: Room, key: string): void}} Acts */
 
 const NEAR = 90; // pixels from an end
@@ -126,12 +126,13 @@ export class MessageList {
   #message(message, before) {
     const me = this.#acts.me();
     const joined = before && before.from.id === message.from.id && message.sent_at - before.sent_at < SAME_SPEAKER_MS;
-    const classes = ["message", joined && "joined", message.from.id === me && "own", message.deleted && "deleted"];
+    const blocked = this.#acts.blocked(message.from.id);
+    const classes = ["message", joined && "joined", message.from.id === me && "own", (message.deleted || blocked) && "deleted"];
     const item = el("li", { class: classes.filter(Boolean).join(" "), "data-id": message.id });
     const time = el("time", { datetime: new Date(message.sent_at).toISOString(), text: timeOf(message.sent_at) });
     item.append(
       el("div", { class: joined ? "head spoken" : "head" }, nameOf(message.from.name), time),
-      el("p", { class: "text", dir: "auto" }, ...body(message)),
+      el("p", { class: "text", dir: "auto" }, ...(blocked ? ["You have blocked this player."] : body(message))),
     );
     if (message.edited_at && !message.deleted) item.append(el("span", { class: "edited", text: "edited" }));
     if (!message.deleted) item.append(this.#more(item, message));

@@ -16,8 +16,9 @@ export class Names {
    * @param {Connection} connection
    * @param {Rooms} rooms
    * @param {Duels} duels
+   * @param {import("./friends.js").Friends} friends
    */
-  constructor(connection, rooms, duels) {
+  constructor(connection, rooms, duels, friends) {
     this.#rooms = rooms;
     connection.on("chat:message", ({ from }) => this.meet([from]));
     rooms.addEventListener("members", (event) => {
@@ -25,6 +26,7 @@ export class Names {
       this.meet([...room.members.values()]);
       this.meet(room.messages.map((/** @type {import("./types.js").ChatMessage} */ one) => one.from));
     });
+    friends.addEventListener("changed", () => this.meet([...friends.all.values()]));
     duels.addEventListener("table", () => this.meet(duels.duel?.players ?? []));
   }
 

@@ -23,6 +23,7 @@ export class People {
   #connection;
   #rooms;
   #acts;
+  #stays;
   /** @type {Room | null} */
   #room = null;
   /** @type {Map<string, Presence>} of those who are watched */
@@ -31,11 +32,13 @@ export class People {
   /**
    * @param {Connection} connection
    * @param {Rooms} rooms
+   * @param {(id: string) => boolean} stays whom somebody else here watches, too
    * @param {{whisper(who: {id: string, name: string}): void, challenge(id: string): void,
    *   card(who: {id: string, name: string}, how: {words: string, away: boolean}): void}} acts
    */
-  constructor(connection, rooms, acts) {
+  constructor(connection, rooms, stays, acts) {
     this.#connection = connection;
+    this.#stays = stays;
     this.#rooms = rooms;
     this.#acts = acts;
     const room = (/** @type {Event} */ event) => /** @type {CustomEvent} */ (event).detail;
@@ -61,6 +64,14 @@ export class People {
     await this.#follow();
   }
 
+  /** The server does not watch somebody any more.
+   * @param {string} id
+   */
+  async forget(id) {
+    this.#presence.delete(id);
+    await this.#follow();
+  }
+
   /** @param {Room} room */
   #show(room) {
     this.#room = room;
@@ -80,7 +91,8 @@ export class People {
     const gone = [...this.#presence.keys()].filter((id) => !wanted.has(id));
     const come = [...wanted].filter((id) => !this.#presence.has(id));
     for (const id of gone) this.#presence.delete(id);
-    if (gone.length) await this.#try(this.#connection.ask("presence:unwatch", { player_ids: gone.slice(0, WATCH_AT_ONCE) }));
+    const alone = gone.filter((id) => !this.#stays(id)).slice(0, WATCH_AT_ONCE);
+    if (alone.length) await this.#try(this.#connection.ask("presence:unwatch", { player_ids: alone }));
     if (!come.length) return;
     const answer = await this.#try(this.#connection.ask("presence:watch", { player_ids: come }));
     if (answer) this.#changed(answer.presence);

@@ -7,7 +7,8 @@ import { give } from "./wallet.js";
 
 /** @typedef {import("./types.js").Named} Named */
 /** @typedef {import("./deeds.js").Deeds} Deeds */
-/** @typedef {{deeds: Deeds, whisper(who: Named): void, challenge(id: string, stake?: number): void}} Acts */
+/** @typedef {import("./friends.js").Friends} Friends */
+/** @typedef {{deeds: Deeds, friends: Friends, whisper(who: Named): void, challenge(id: string, stake?: number): void}} Acts */
 
 const CHIPS = [0, 25, 100, 500];
 
@@ -31,7 +32,7 @@ export class PlayerCard {
         el("div", {}, el("h2", { id: "card-name" }, nameOf(who.name)), el("p", { class: "muted-text", text: words })),
         iconButton("close", "Close", close),
       ),
-      button("Whisper", () => (close(), this.#acts.whisper(who)), { class: "wide" }),
+      el("div", { class: "row social" }, button("Whisper", () => (close(), this.#acts.whisper(who))), ...this.#social(who, close)),
       this.#duel(who, away, close),
       this.#gift(who, close),
       this.#robbery(who, close),
@@ -42,6 +43,30 @@ export class PlayerCard {
     dialog.showModal();
   }
 
+  /** What he is to us, and could be.
+   * @param {Named} who
+   * @param {() => void} close
+   */
+  #social(who, close) {
+    const change = (/** @type {import("./friends.js").Change} */ what, /** @type {string} */ words) => async () => {
+      close();
+      if (await this.#acts.friends.change(what, who.id)) toast(words.replace("*", `\u2068${who.name}\u2069`), { kind: "good" });
+    };
+    const block = button("Block", change("block", "You blocked *: no whispers, no challenges."), { class: "quiet danger-text" });
+    switch (this.#acts.friends.state(who.id)) {
+      case "friend":
+        return [button("End friendship", change("remove", "* is not your friend any more.")), block];
+      case "incoming":
+        return [button("Accept as friend", change("accept", "* is your friend now."), { class: "primary" }), block];
+      case "outgoing":
+        return [button("Take request back", change("remove", "You do not ask * any more.")), block];
+      case "blocked":
+        return [button("Unblock", change("unblock", "* is not blocked any more."))];
+      default:
+        return [button("Add as friend", change("add", "You asked * to be friends.")), block];
+    }
+  }
+
   /**
    * @param {Named} who
    * @param {boolean} away
@@ -49,7 +74,7 @@ export class PlayerCard {
    */
   #duel(who, away, close) {
     const stake = amount("card-stake", "0", 0);
-    const chips = CHIPS.map((value) => button(value ? String(value) : "none", () => (stake.value = String(value)), { class: "chip", "aria-label": value ? `Stake ${coins(value)}` : "No stake" }));
+    const chips = CHIPS.map((value) => button(value ? String(value) : "none", () => (stake.value = String(value)), { class: "chip", "aria-label": value ? `Stake ${coins(value)}` : "Stake none" }));
     const send = () => (close(), this.#acts.challenge(who.id, Number(stake.value)));
     return part("duel", "A duel", away ? "You can challenge players who are here and not in a duel." : "Each puts in the stake; the winner takes both.", send,
       el("label", { for: "card-stake", text: "Stake of each" }),

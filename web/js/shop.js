@@ -100,7 +100,7 @@ export class Shop {
         ? el("p", { class: "sold", text: item.left === 0 ? "Sold out" : "You have had all that one player may have." })
         : el("div", { class: "row buy" },
             most > 1 && this.#stepper(item, count, most),
-            el("button", { type: "button", class: "primary", "data-key": `b${item.id}`, disabled: this.#busy || short, "aria-label": `Buy ${count} ${item.name} for ${coins(cost)}`, on: { click: () => this.#buy(item, count) } }, "Buy ", el("span", { class: "price" }, icon("coin"), cost.toLocaleString("en"))),
+            el("button", { type: "button", class: "primary", "data-key": `b${item.id}`, disabled: this.#busy || short, on: { click: () => this.#buy(item, count) } }, "Buy", spoken(` ${count} ${item.name} for `), el("span", { class: "price" }, icon("coin"), cost.toLocaleString("en")), spoken(" coins")),
             short && el("span", { class: "short", text: "Not enough coins" }),
           ),
       this.#mine(item.id, item),
@@ -138,7 +138,7 @@ export class Shop {
     return el("div", { class: "row mine" },
       el("span", { class: "have" }, el("b", { text: `You have ${owned.count}` }), rusts),
       (!item || item.effect) && button("Use", () => this.#use(id, name), { "data-key": `u${id}`, "aria-label": `Use ${name}`, disabled: this.#busy }),
-      (!item || item.resale > 0) && button(item ? `Sell for ${item.resale.toLocaleString("en")}` : "Sell", () => this.#sell(id, name), { "data-key": `s${id}`, "aria-label": `Sell one ${name}${item ? ` for ${coins(item.resale)}` : ""}`, class: "quiet", disabled: this.#busy }),
+      (!item || item.resale > 0) && el("button", { type: "button", "data-key": `s${id}`, class: "quiet", disabled: this.#busy, on: { click: () => this.#sell(id, name) } }, "Sell", spoken(` one ${name}`), item && ` for ${item.resale.toLocaleString("en")}`, spoken(" coins")),
     );
   }
 
@@ -209,6 +209,9 @@ export class Shop {
     if (done) toast(`${name}: sold for ${coins(done.price)}.`, { kind: "good" });
   }
 }
+
+/** @param {string} text for screen readers only */
+const spoken = (text) => el("span", { class: "spoken", text });
 
 /** @param {Item} item */
 function facts({ effect, left, yours, closes, keeps_seconds: keeps }) {

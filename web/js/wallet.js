@@ -67,6 +67,7 @@ export class Wallet {
     const page = await attempt(this.#connection.ask("wallet:ledger", { limit: PAGE }));
     if (!page) return;
     this.#known = this.#atTop = true;
+    this.#meet(page.names);
     this.#entries = page.entries;
     this.#next = page.next_before;
     this.#render();
@@ -78,11 +79,18 @@ export class Wallet {
     const page = await attempt(this.#connection.ask("wallet:ledger", { before: this.#next, limit: PAGE }));
     this.#loading = false;
     if (!page) return;
+    this.#meet(page.names);
     this.#entries.push(...page.entries);
     this.#next = page.next_before;
     this.#atTop &&= this.#entries.length <= KEPT;
     this.#entries.splice(0, Math.max(0, this.#entries.length - KEPT));
     this.#render();
+  }
+
+  /** @param {Record<string, string>} names */
+  #meet(names) {
+    this.#names.meet(Object.entries(names).map(([id, name]) => ({ id, name })));
+    this.#people();
   }
 
   #render() {
