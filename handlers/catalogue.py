@@ -87,7 +87,7 @@ CATALOGUE = Catalogue(
         chat.archive_chat,
         duels.serve_deadlines,
         reactions.tell_the_untold,
-        reactions.settle_ended_duels,
+        reactions.react_to_ended_duels,
         reactions.settle_left_stakes,
         blackjack.give_back,
         purchases.grant_paid,

@@ -9,11 +9,13 @@ later. So a reaction may run twice, and must do no harm then: what may happen on
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from typing_extensions import TypedDict
 
 from game import economy, rooms
+from game.duels import Duel
 from handlers.base import World, periodic
 from state.ledger import Posting
 
@@ -66,29 +68,40 @@ async def tell_the_untold(world: World) -> None:
     await react(world, await world.economy.ledger.untold())
 
 
-# Duels: their ends are in an outbox of Redis
+# Duels: their ends are in an outbox of Redis, from the step that ended them on
 
 
-async def settle_stake(world: World, duel_id: str) -> None:
-    """Pay what was held for a duel, if it is over."""
-    await react(world, (await world.economy.stakes.settle(duel_id)).postings)
+async def settle_stake(world: World, duel: Duel) -> None:
+    """Pay what was held for a duel."""
+    await react(world, (await world.economy.stakes.settle(duel)).postings)
 
 
-DUEL_ENDED: tuple[Callable[[World, str], Awaitable[None]], ...] = (settle_stake,)
+DUEL_ENDED: tuple[Callable[[World, Duel], Awaitable[None]], ...] = (settle_stake,)
+"""After every duel with a result, and the end of every challenge with a stake. The duel is
+as it ended: `status`, `winner_id`, `end_reason`. At least once, in this order."""
 
 
 @periodic("ended duels", lambda _: ENDED_SECONDS)
-async def settle_ended_duels(world: World) -> None:
+async def react_to_ended_duels(world: World) -> None:
     """Do what follows from the end of duels; one that fails is lent out again."""
-    for duel_id in await world.duels.ended():
-        for reaction in DUEL_ENDED:
-            await reaction(world, duel_id)
-        await world.duels.settled(duel_id)
+    ended = await world.duels.ended()
+    outcomes = await asyncio.gather(
+        *(_react_to_end(world, duel) for duel in ended), return_exceptions=True
+    )
+    for outcome in outcomes:  # one that fails must not hold up the others
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def _react_to_end(world: World, duel: Duel) -> None:
+    for reaction in DUEL_ENDED:
+        await reaction(world, duel)
+    await world.duels.settled(duel.id)
 
 
 @periodic("stakes left behind", lambda _: LEFT_SECONDS)
 async def settle_left_stakes(world: World) -> None:
     """Look after money whose duel never began, or was lost with Redis."""
     for duel_id in await world.economy.stakes.left():
-        await settle_stake(world, duel_id)
+        await react(world, (await world.economy.stakes.settle_left(duel_id)).postings)
         await world.economy.stakes.look_later(duel_id)
