@@ -125,6 +125,15 @@ class Metrics:
         self.audit_findings = Gauge(
             "showdown_audit_findings", "What the last audit of the books found.", **worst
         )
+        self.match_waiting = Gauge(
+            "showdown_match_waiting", "Players who wait for an opponent, on all nodes.", **worst
+        )
+        self.match_wait = Histogram(
+            "showdown_match_wait_seconds",
+            "How long players waited for the opponent that this process found.",
+            buckets=WAIT_SECONDS,
+            **made,
+        )
         self.archived = Counter("showdown_chat_archived_total", "Messages archived.", **made)
 
     def count_request(self, kind: str, name: str, outcome: str, seconds: float) -> None:

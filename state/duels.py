@@ -41,7 +41,7 @@ PAUSE_SECONDS = 0.02  # at the most, between two of them
 
 CREATE, SAVE = Script("duel_create"), Script("duel_save")
 DUE, SCHEDULE = Script("duel_due"), Script("duel_schedule")
-SETTLED = Script("duel_settled")
+SETTLED, PREPARE = Script("duel_settled"), Script("duel_prepare")
 
 Rule = Callable[[Duel], Awaitable[Duel]]
 
@@ -116,6 +116,11 @@ class Duels:
             case "crowded":
                 raise Conflict("The opponent has too many open challenges.")
         return answer
+
+    async def prepare(self, duel: Duel) -> None:
+        """Keep a duel that nobody offered (a match), unless it is kept: begun, or expired."""
+        args: list[Argument] = [duel.id, _dump(duel), duel.deadline or 0]
+        await self._redis.run(PREPARE, [_duel(duel.id), DEADLINES], args)
 
     async def get(self, duel_id: str) -> Duel:
         """One duel.
