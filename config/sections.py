@@ -167,6 +167,14 @@ class Presence(Section):
     watched_per_connection: int = default(1_000, "a long list of friends", ge=1)
 
 
+class Social(Section):
+    """Friends, requests and blocks of one player."""
+
+    friends: int = default(200, "read, and asked for their presence, all at once", ge=1)
+    requests: int = default(100, "that wait, sent and received each; more is spam", ge=1)
+    blocks: int = default(500, "a long life among strangers", ge=1)
+
+
 class Recovery(Section):
     """Events that a client missed while it was away."""
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from state.chat import Chat
     from state.duels import Duels
     from state.economy import Economy
+    from state.friends import Friends
     from state.ledger import Posting
     from state.live import Live
     from state.matches import Matches
@@ -212,6 +213,7 @@ class World:
     chat: Chat
     archive: Archive
     duels: Duels
+    friends: Friends
     economy: Economy
     ratings: Ratings
     boards: Boards

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -69,13 +70,18 @@ async def challenge(cmd: Challenge, ctx: Context) -> DuelReply:
 
     Raises:
         NotFound: there is no such player.
+        Forbidden: one of the two has blocked the other.
         ValidationFailed: it is the caller himself.
         AlreadyInDuel: one of the two is fighting, or the caller has offered one.
         IdempotencyMismatch: the key was used for another challenge.
         Conflict: the opponent has too many open challenges.
         InsufficientFunds: the caller has less than the stake.
     """
-    opponent = await ctx.world.accounts.player(cmd.opponent_id)
+    # Both leave at once: that blocks are looked up costs no time, and needs no cache.
+    opponent, _ = await asyncio.gather(
+        ctx.world.accounts.player(cmd.opponent_id),
+        ctx.world.friends.refuse_blocked(ctx.player_id, cmd.opponent_id),
+    )
     duel = rules.challenge(
         new_id(),
         (ctx.player_id, ctx.caller.name),
@@ -102,18 +108,15 @@ async def accept(cmd: WhichDuel, ctx: Context) -> DuelReply:
 
     Raises:
         NotFound: no such duel, or not the caller's to see.
-        Forbidden: it is the caller's own challenge.
+        Forbidden: it is the caller's own challenge, or one has blocked the other since.
         Conflict: already answered, or its time is over.
         AlreadyInDuel: one of the two is fighting another.
         InsufficientFunds: one of the two can no longer cover the stake.
         StaleVersion: others were faster every time.
     """
+    await _check_blocks(cmd.duel_id, ctx)
     await _hold_stakes(cmd.duel_id, ctx)
-
-    async def rule(duel: Duel) -> Duel:
-        rules.accept(duel, ctx.player_id, {}, ctx.now())  # only the opponent may
-        return await begun(ctx.world, duel)
-
+    rule = partial(begun, ctx.world, by=ctx.player_id)
     accepted = await _step(cmd.duel_id, ctx, rule)
     for fighter in accepted["duel"]["players"]:
         await leave_queue(ctx.world, fighter["id"], "in_duel")
@@ -123,6 +126,12 @@ async def accept(cmd: WhichDuel, ctx: Context) -> DuelReply:
 async def _check_cover(duel: Duel, ctx: Context) -> None:
     if duel.stake and await ctx.world.economy.ledger.balance(ctx.player_id) < duel.stake:
         raise InsufficientFunds
+
+
+async def _check_blocks(duel_id: str, ctx: Context) -> None:
+    first, second = (await ctx.world.duels.get(duel_id)).fighters
+    if ctx.player_id in {first.id, second.id}:
+        await ctx.world.friends.refuse_blocked(first.id, second.id)
 
 
 async def _hold_stakes(duel_id: str, ctx: Context) -> None:

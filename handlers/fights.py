@@ -42,17 +42,18 @@ async def with_presence(world: World, duel: Duel, player_id: str, at: int) -> Du
     return rules.presence(duel, player_id, there.sockets > 0, there.seq, at)
 
 
-async def begun(world: World, duel: Duel) -> Duel:
-    """An offered duel that its opponent accepts now.
+async def begun(world: World, duel: Duel, *, by: str) -> Duel:
+    """An offered duel that one accepts now.
 
     Raises:
+        NotFound, Forbidden: it is not his to accept.
         Conflict: it was answered, or its time is over.
     """
     at = world.now()
     for fighter in duel.fighters:
         duel = await with_presence(world, duel, fighter.id, at)
     connected = {fighter.id: fighter.connected for fighter in duel.fighters}
-    return rules.accept(duel, duel.fighters[1].id, connected, at)
+    return rules.accept(duel, by, connected, at)
 
 
 async def leave_queue(world: World, player_id: str, reason: str) -> None:

@@ -35,6 +35,7 @@ from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.duels import Duels
 from state.economy import Economy
+from state.friends import Friends
 from state.live import Clock, Live
 from state.matches import Matches
 from state.rates import Rates
@@ -103,6 +104,7 @@ def build(
         chat=Chat(redis, settings),
         archive=Archive(documents, redis, settings, metrics.archived.inc),
         duels=duels,
+        friends=Friends(documents, settings.social, clock),
         economy=Economy.build(documents, duels, settings, clock),
         ratings=ratings,
         boards=Boards(redis, Standings(documents), ratings),

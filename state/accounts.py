@@ -16,7 +16,7 @@ in milliseconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -213,6 +213,14 @@ class Accounts:
             NotFound: there is no such player.
         """
         return _character(await self._one("characters", {"_id": player_id}))
+
+    async def names(self, player_ids: Sequence[str]) -> dict[str, str]:
+        """The names of these players, in one round trip; nobody's ids are left out."""
+        if not player_ids:
+            return {}
+        query, most = {"_id": {"$in": list(player_ids)}}, len(player_ids)
+        found = await self._documents.find("characters", query, sort=[("_id", 1)], limit=most)
+        return {one["_id"]: one["name"] for one in found}
 
     # Sign-ins
 

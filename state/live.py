@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import orjson
+from typing_extensions import TypedDict
 
 from config.sections import Limits
 from game.errors import TooManyConnections
@@ -76,6 +77,14 @@ class Left:
     at: int
 
 
+class PresenceView(TypedDict):
+    """How a player shows himself; `last_seen` in ms, null when that is not known."""
+
+    status: Status
+    last_seen: int | None
+    in_duel: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Presence:
     """How a player shows himself: online, away, busy or offline; times in ms."""
@@ -84,6 +93,11 @@ class Presence:
     status: Status
     last_seen: int | None
     in_duel: bool
+
+    @property
+    def view(self) -> PresenceView:
+        """What others see of him."""
+        return PresenceView(status=self.status, last_seen=self.last_seen, in_duel=self.in_duel)
 
 
 @dataclass(frozen=True, slots=True)

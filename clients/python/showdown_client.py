@@ -221,6 +221,29 @@ class FieldProblem(TypedDict):
     type: str
 
 
+class Friend(TypedDict):
+    """Somebody who is something to the player, and since when (ms); of friends, how he is."""
+
+    id: str
+    name: str
+    state: Literal["friend", "incoming", "outgoing", "blocked"]
+    since: int
+    presence: NotRequired[PresenceView]
+
+
+class FriendsChanged(TypedDict):
+    """What another player is to this one now; `friend` is null when he is nothing any more."""
+
+    player_id: str
+    friend: Friend | None
+
+
+class FriendsReply(TypedDict):
+    """All friends, then requests and blocks; within both the oldest first."""
+
+    friends: list[Friend]
+
+
 class FullHealth(TypedDict):
     """All that an operator wants to know of a node, its checks by name."""
 
@@ -501,12 +524,14 @@ class Resume(TypedDict):
     """What the player was at: the chat rooms that the connection is in, his duel, his mute.
 
     `duel` is the one that he fights, else the one that he has offered, else the newest that was
-    offered to him. `muted_until` is in ms. Both are null when there is none.
+    offered to him. `muted_until` is in ms. Both are null when there is none. `friend_requests`
+    is how many wait for his answer.
     """
 
     rooms: list[str]
     duel: DuelView | None
     muted_until: int | None
+    friend_requests: int
 
 
 class RobberView(TypedDict):
@@ -695,19 +720,10 @@ class Showdown:
     def _was_refused(self, data: Any) -> None:
         self._refusal = data
 
-    async def _call(
-        self,
-        method: str,
-        path: str,
-        body: dict[str, Any] | None = None,
-        query: dict[str, Any] | None = None,
-    ) -> Any:
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         url = self.url + path
-        asked = {name: str(value) for name, value in (query or {}).items()}
-        async with self._http.request(
-            method, url, headers=headers, json=body, params=asked
-        ) as answer:
+        async with self._http.request(method, url, headers=headers, json=body) as answer:
             shown: Any = await answer.json(content_type=None) if await answer.read() else None
             if answer.status >= 400:
                 raise Refused(shown)
@@ -774,8 +790,8 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
-                token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+                token_expired, token_revoked, forbidden, dependency_unavailable,
+                timeout, internal.
         """
         await self._call("POST", "/api/v1/auth/logout")
 
@@ -783,7 +799,7 @@ class Showdown:
         """Tell the caller who he is.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
+            Refused: unauthenticated, token_expired, token_revoked, forbidden,
                 dependency_unavailable, timeout, internal.
         """
         answer: MeAnswer = await self._call("GET", "/api/v1/me")
@@ -793,7 +809,7 @@ class Showdown:
         """List the characters of the caller's account.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
+            Refused: unauthenticated, token_expired, token_revoked, forbidden,
                 dependency_unavailable, timeout, internal.
         """
         answer: CharactersAnswer = await self._call("GET", "/api/v1/characters")
@@ -804,7 +820,7 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
-                token_expired, token_revoked, forbidden, conflict, rate_limited,
+                token_expired, token_revoked, forbidden, conflict,
                 dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call("POST", "/api/v1/characters", {"name": name})
@@ -824,7 +840,7 @@ class Showdown:
         """All checks and pools of the node, for administrators and operators.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
+            Refused: unauthenticated, token_expired, token_revoked, forbidden,
                 dependency_unavailable, timeout, internal.
         """
         answer: FullHealth = await self._call("GET", "/health")
@@ -909,8 +925,8 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
-                not_found, muted, rate_limited, dependency_unavailable, timeout,
-                internal.
+                forbidden, not_found, muted, rate_limited, dependency_unavailable,
+                timeout, internal.
         """
         answer: MessageReply = await self._ask(
             "chat:whisper", {"to": to, "text": text, **_given({"client_id": client_id})}
@@ -1033,6 +1049,71 @@ class Showdown:
         answer: PresenceReply = await self._ask("presence:unwatch", {"player_ids": player_ids})
         return answer
 
+    async def friends_list(self) -> FriendsReply:
+        """Friends with their presence, requests and blocks.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:list", {})
+        return answer
+
+    async def friends_add(self, *, player_id: str) -> FriendsReply:
+        """Ask a player to be friends, or agree if he has asked; again, it changes nothing.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:add", {"player_id": player_id})
+        return answer
+
+    async def friends_accept(self, *, player_id: str) -> FriendsReply:
+        """Agree to be friends with who has asked.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:accept", {"player_id": player_id})
+        return answer
+
+    async def friends_remove(self, *, player_id: str) -> FriendsReply:
+        """End a friendship, take a request back, or decline one; nothing to end is no error.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                stale_version, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: FriendsReply = await self._ask("friends:remove", {"player_id": player_id})
+        return answer
+
+    async def friends_block(self, *, player_id: str) -> FriendsReply:
+        """Have nothing to do with a player: no whispers, challenges or requests, either way.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:block", {"player_id": player_id})
+        return answer
+
+    async def friends_unblock(self, *, player_id: str) -> FriendsReply:
+        """Take a block away; a friendship that was before it does not come back.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                stale_version, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: FriendsReply = await self._ask("friends:unblock", {"player_id": player_id})
+        return answer
+
     async def duel_challenge(
         self, *, opponent_id: str, key: str, stake: int | None = None
     ) -> DuelReply:
@@ -1040,9 +1121,9 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
-                not_found, conflict, idempotency_mismatch, insufficient_funds,
-                already_in_duel, rate_limited, dependency_unavailable, timeout,
-                internal.
+                forbidden, not_found, conflict, idempotency_mismatch,
+                insufficient_funds, already_in_duel, rate_limited,
+                dependency_unavailable, timeout, internal.
         """
         answer: DuelReply = await self._ask(
             "duel:challenge", {"opponent_id": opponent_id, "key": key, **_given({"stake": stake})}
@@ -1412,6 +1493,11 @@ class Showdown:
     @overload
     def on(
         self, event: Literal["presence:changed"], handler: Callable[[PresenceReply], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["friends:changed"], handler: Callable[[FriendsChanged], object]
     ) -> None: ...
 
     @overload

@@ -410,6 +410,24 @@ export interface components {
             message: string;
             type: string;
         };
+        /** @description Somebody who is something to the player, and since when (ms); of friends, how he is. */
+        Friend: {
+            id: string;
+            name: string;
+            /** @enum {string} */
+            state: "friend" | "incoming" | "outgoing" | "blocked";
+            since: number;
+            presence?: components["schemas"]["PresenceView"];
+        };
+        /** @description What another player is to this one now; `friend` is null when he is nothing any more. */
+        FriendsChanged: {
+            player_id: string;
+            friend: components["schemas"]["Friend"] | null;
+        };
+        /** @description All friends, then requests and blocks; within both the oldest first. */
+        FriendsReply: {
+            friends: components["schemas"]["Friend"][];
+        };
         /** @description The game after the step, and what the caller has then. */
         GameReply: {
             game: components["schemas"]["GameView"];
@@ -574,6 +592,10 @@ export interface components {
             url: string | null;
             created_at: number;
         };
+        /** @description Whom it is about. */
+        OtherPlayer: {
+            player_id: string;
+        };
         /** @description A fighter's own cards: those dealt until he has played, then the drawn ones. */
         OwnView: {
             hand: string[];
@@ -666,12 +688,13 @@ export interface components {
         /**
          * @description What the player was at: the chat rooms that the connection is in, his duel, his mute.
          *
-         *     `duel` is the one that he fights, else the one that he has offered, else the newest that was offered to him. `muted_until` is in ms. Both are null when there is none.
+         *     `duel` is the one that he fights, else the one that he has offered, else the newest that was offered to him. `muted_until` is in ms. Both are null when there is none. `friend_requests` is how many wait for his answer.
          */
         Resume: {
             rooms: string[];
             duel: components["schemas"]["DuelView"] | null;
             muted_until: number | null;
+            friend_requests: number;
         };
         /** @description Who tried. */
         RobberView: {
@@ -942,11 +965,6 @@ export interface components {
          */
         RequestId: string;
         /**
-         * @description A browser saves the answer under this name.
-         * @example attachment; filename="report.csv"
-         */
-        ContentDisposition: string;
-        /**
          * @description Seconds until a retry makes sense, when that is known.
          * @example 2
          */
@@ -981,6 +999,9 @@ export type EntryView = components['schemas']['EntryView'];
 export type ErrorObject = components['schemas']['ErrorObject'];
 export type Farewell = components['schemas']['Farewell'];
 export type FieldProblem = components['schemas']['FieldProblem'];
+export type Friend = components['schemas']['Friend'];
+export type FriendsChanged = components['schemas']['FriendsChanged'];
+export type FriendsReply = components['schemas']['FriendsReply'];
 export type GameReply = components['schemas']['GameReply'];
 export type GameView = components['schemas']['GameView'];
 export type HandView = components['schemas']['HandView'];
@@ -1006,6 +1027,7 @@ export type OpponentView = components['schemas']['OpponentView'];
 export type OrderNews = components['schemas']['OrderNews'];
 export type OrderReply = components['schemas']['OrderReply'];
 export type OrderView = components['schemas']['OrderView'];
+export type OtherPlayer = components['schemas']['OtherPlayer'];
 export type OwnView = components['schemas']['OwnView'];
 export type OwnedView = components['schemas']['OwnedView'];
 export type PackView = components['schemas']['PackView'];
@@ -1066,7 +1088,6 @@ export type Refresh = components['schemas']['Refresh'];
 export type StoreView = components['schemas']['StoreView'];
 export type TokenAnswer = components['schemas']['TokenAnswer'];
 export type HeaderRequestId = components['headers']['RequestId'];
-export type HeaderContentDisposition = components['headers']['ContentDisposition'];
 export type HeaderRetryAfter = components['headers']['RetryAfter'];
 export type HeaderWwwAuthenticate = components['headers']['WwwAuthenticate'];
 export type $defs = Record<string, never>;
@@ -1917,22 +1938,6 @@ export interface operations {
                     };
                 };
             };
-            /** @description `rate_limited`: The account calls more often than it may. */
-            429: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    "Retry-After": components["headers"]["RetryAfter"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorObject"] & {
-                        /** @enum {unknown} */
-                        code?: "rate_limited";
-                        /** @constant */
-                        status?: 429;
-                    };
-                };
-            };
             /** @description `internal`: Something went wrong on the server. */
             500: {
                 headers: {
@@ -2054,22 +2059,6 @@ export interface operations {
                     };
                 };
             };
-            /** @description `rate_limited`: The account calls more often than it may. */
-            429: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    "Retry-After": components["headers"]["RetryAfter"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorObject"] & {
-                        /** @enum {unknown} */
-                        code?: "rate_limited";
-                        /** @constant */
-                        status?: 429;
-                    };
-                };
-            };
             /** @description `internal`: Something went wrong on the server. */
             500: {
                 headers: {
@@ -2183,22 +2172,6 @@ export interface operations {
                         code?: "forbidden";
                         /** @constant */
                         status?: 403;
-                    };
-                };
-            };
-            /** @description `rate_limited`: The account calls more often than it may. */
-            429: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    "Retry-After": components["headers"]["RetryAfter"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorObject"] & {
-                        /** @enum {unknown} */
-                        code?: "rate_limited";
-                        /** @constant */
-                        status?: 429;
                     };
                 };
             };
@@ -2382,22 +2355,6 @@ export interface operations {
                         code?: "validation_failed";
                         /** @constant */
                         status?: 422;
-                    };
-                };
-            };
-            /** @description `rate_limited`: The account calls more often than it may. */
-            429: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    "Retry-After": components["headers"]["RetryAfter"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorObject"] & {
-                        /** @enum {unknown} */
-                        code?: "rate_limited";
-                        /** @constant */
-                        status?: 429;
                     };
                 };
             };
@@ -2769,7 +2726,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. */
+            /** @description `forbidden`: The caller is neither an administrator nor an operator. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2781,22 +2738,6 @@ export interface operations {
                         code?: "forbidden";
                         /** @constant */
                         status?: 403;
-                    };
-                };
-            };
-            /** @description `rate_limited`: The account calls more often than it may. */
-            429: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    "Retry-After": components["headers"]["RetryAfter"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ErrorObject"] & {
-                        /** @enum {unknown} */
-                        code?: "rate_limited";
-                        /** @constant */
-                        status?: 429;
                     };
                 };
             };
@@ -2958,7 +2899,7 @@ export interface ClientToServerEvents {
   /** Say something to one player. */
   "chat:whisper": (
     data: Whisper,
-    acknowledge: Acknowledge<MessageReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "muted" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    acknowledge: Acknowledge<MessageReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "muted" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Put another text in a message's place: its author for some minutes, a moderator always. */
   "chat:edit": (
@@ -3010,10 +2951,40 @@ export interface ClientToServerEvents {
     data: Players,
     acknowledge: Acknowledge<PresenceReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
+  /** Friends with their presence, requests and blocks. */
+  "friends:list": (
+    data: Nothing,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Ask a player to be friends, or agree if he has asked; again, it changes nothing. */
+  "friends:add": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Agree to be friends with who has asked. */
+  "friends:accept": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** End a friendship, take a request back, or decline one; nothing to end is no error. */
+  "friends:remove": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Have nothing to do with a player: no whispers, challenges or requests, either way. */
+  "friends:block": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Take a block away; a friendship that was before it does not come back. */
+  "friends:unblock": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
   /** Offer a duel; it lives for a minute. */
   "duel:challenge": (
     data: Challenge,
-    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Start a duel that the caller was challenged to. */
   "duel:accept": (
@@ -3179,6 +3150,8 @@ export interface ServerToClientEvents {
   "chat:muted": (data: MutedEvent, offset?: string) => void;
   /** Watched players show themselves in another way now. */
   "presence:changed": (data: PresenceReply) => void;
+  /** Another player is a friend now, has asked, or is nothing any more. */
+  "friends:changed": (data: FriendsChanged, offset?: string) => void;
   /** The player is challenged. */
   "duel:challenged": (data: DuelView, offset?: string) => void;
   /** A round came to its showdown. */

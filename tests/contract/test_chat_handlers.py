@@ -21,6 +21,7 @@ from state.chat import Chat
 from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.duels import Duels
+from state.friends import Friends
 from state.ids import new_id
 from state.live import Clock, Live, Seat
 from tests.contract.players_kit import Player, Recorder, Socket
@@ -45,6 +46,7 @@ def world(redis: RedisStore, documents: DocumentStore) -> World:
         chat=Chat(redis, SETTINGS),
         archive=Archive(documents, redis, SETTINGS),
         duels=Duels(redis, SETTINGS),
+        friends=Friends(documents, SETTINGS.social, clock),
         economy=cast("Any", None),
         publisher=cast("Publisher", Recorder()),
         reactions=cast("Any", None),

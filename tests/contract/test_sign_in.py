@@ -73,6 +73,7 @@ class Node:
             chat=elsewhere,
             archive=elsewhere,
             duels=elsewhere,
+            friends=elsewhere,
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
             publisher=cast("Any", self.publisher),
             reactions=elsewhere,

@@ -49,6 +49,7 @@ async def test_all_that_is_documented_happens_as_documented(
     await chat(lone, table)
     await moderation(lone, table)
     await presence(lone, table)
+    await friends(lone, table)
     await duels(lone, table)
     await wallet(lone, table)
     await shop(lone, table)
@@ -182,6 +183,22 @@ async def presence(server: Server, table: Table) -> None:
     assert await ann.fails("presence:set", status="invisible") == "validation_failed"
     for event in ("presence:watch", "presence:query", "presence:unwatch"):
         assert await ann.fails(event, player_ids=[7]) == "validation_failed"
+
+
+async def friends(server: Server, table: Table) -> None:
+    ann, bob = await table.seat(server.url, "ann"), await table.seat(server.url, "bob")
+    await ann.do("friends:add", player_id=bob.id)
+    await bob.next("friends:changed")
+    await bob.do("friends:accept", player_id=ann.id)
+    await bob.do("friends:remove", player_id=ann.id)
+    assert await bob.fails("friends:accept", player_id=ann.id) == "not_found"
+    await ann.do("friends:block", player_id=bob.id)
+    await ann.do("friends:list")
+    assert await bob.fails("friends:add", player_id=ann.id) == "forbidden"
+    await ann.do("friends:unblock", player_id=bob.id)
+    assert await ann.fails("friends:list", nonsense=1) == "validation_failed"
+    for event in ("friends:remove", "friends:block", "friends:unblock"):
+        assert await ann.fails(event, player_id=ann.id) == "validation_failed"
 
 
 async def duels(server: Server, table: Table) -> None:
