@@ -17,11 +17,10 @@ from game.duels import Duel
 from game.economy import INT64_MAX
 from game.errors import AlreadyInDuel, InsufficientFunds, NotFound
 from handlers.base import Context, Id, Key, Nothing, Payload, World, command, periodic
-from handlers.fights import announce, begun, leave_queue, with_presence
+from handlers.fights import SEED_BYTES, announce, begun, leave_queue, with_presence
 from state.ids import new_id
 from state.live import Attendance, Left
 
-SEED_BYTES = 32
 DEADLINE_SECONDS = 0.2  # how often each node looks: a round's end is late by half of it
 RETRY_MS = 500  # until it is known whether a fighter's node lives
 SILENT_BEATS = 2.5  # beats that a node may miss before its players' clocks are doubted

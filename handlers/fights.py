@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
@@ -12,6 +12,11 @@ from game.duel_views import RoundView, view_for
 from game.duels import Duel
 from handlers.base import World
 from state.duels import Step
+from state.matches import State
+
+SEED_BYTES = 32
+
+Reason: TypeAlias = Literal["left", "in_duel", "insufficient_funds"]
 
 
 class OpponentView(TypedDict):
@@ -29,10 +34,20 @@ class RoundNews(RoundView):
     duel_id: str
 
 
+class MatchView(TypedDict):
+    """Since when (ms) the player waits, for a duel with which stake, and how long (ms) others
+    have waited for that lately; null if there were too few.
+    """
+
+    waiting_since: int
+    stake: int
+    estimated_wait: int | None
+
+
 class MatchLeft(TypedDict):
     """The player does not wait for an opponent any more, and why not."""
 
-    reason: Literal["left", "in_duel", "insufficient_funds"]
+    reason: Reason
 
 
 async def with_presence(world: World, duel: Duel, player_id: str, at: int) -> Duel:
@@ -56,10 +71,17 @@ async def begun(world: World, duel: Duel, *, by: str) -> Duel:
     return rules.accept(duel, by, connected, at)
 
 
-async def leave_queue(world: World, player_id: str, reason: str) -> None:
-    """Who begins a duel by himself waits for no opponent."""
-    if await world.matches.leave(player_id) in {"waiting", "away"}:
-        await world.publisher.emit("match:left", {"reason": reason}, rooms.player(player_id))
+async def leave_queue(world: World, player_id: str, reason: Reason) -> State:
+    """Let a player wait for no opponent any more; the state of his wait before."""
+    state = await world.matches.leave(player_id)
+    if state in {"waiting", "away"}:
+        await tell_left(world, player_id, reason)
+    return state
+
+
+async def tell_left(world: World, player_id: str, reason: Reason) -> None:
+    """Tell all devices of a player that he waits no more."""
+    await world.publisher.emit("match:left", MatchLeft(reason=reason), rooms.player(player_id))
 
 
 async def announce(world: World, step: Step) -> None:

@@ -14,10 +14,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from typing_extensions import TypedDict
 
-from game import economy, rooms
+from game import economy, ratings, rooms
 from game.duels import Duel
+from game.errors import DependencyUnavailable
 from handlers.base import World, periodic
 from state.ledger import Posting
+from state.standings import WEALTH
 
 SWEEP_SECONDS = 1.0
 ENDED_SECONDS = 0.25  # a winner waits half of it for his money
@@ -35,6 +37,17 @@ class WalletChanged(TypedDict):
     at: int
 
 
+class RatingChanged(TypedDict):
+    """A player's rating after a duel, and by what it changed; `score` is his on the board."""
+
+    duel_id: str
+    season: str
+    rating: int
+    uncertainty: int
+    score: int
+    change: int
+
+
 async def tell_owners(world: World, posting: Posting) -> None:
     """Tell the players of a posting, on all their devices."""
     for change in posting.changes:
@@ -50,14 +63,26 @@ async def tell_owners(world: World, posting: Posting) -> None:
             await world.publisher.emit("wallet:changed", news, rooms.player(player_id))
 
 
-POSTED: tuple[Callable[[World, Posting], Awaitable[None]], ...] = (tell_owners,)
+async def rank_owners(world: World, posting: Posting) -> None:
+    """Let the leaderboard of wealth look at the players of a posting."""
+    owners = [economy.owner(change.account) for change in posting.changes]
+    await world.boards.mark(WEALTH, [owner for owner in owners if owner])
+
+
+POSTED: tuple[Callable[[World, Posting], Awaitable[None]], ...] = (
+    tell_owners,
+    rank_owners,
+)
 
 
 async def react(world: World, postings: Sequence[Posting]) -> None:
     """Run what follows from these postings, and note that it has run."""
-    for posting in postings:
-        for reaction in POSTED:
-            await reaction(world, posting)
+    try:
+        for posting in postings:
+            for reaction in POSTED:
+                await reaction(world, posting)
+    except DependencyUnavailable:
+        return  # the coins have moved: that is no error, and what follows is done later
     world.economy.ledger.told(posting.id for posting in postings)
 
 
@@ -76,7 +101,25 @@ async def settle_stake(world: World, duel: Duel) -> None:
     await react(world, (await world.economy.stakes.settle(duel)).postings)
 
 
-DUEL_ENDED: tuple[Callable[[World, Duel], Awaitable[None]], ...] = (settle_stake,)
+async def rate_fighters(world: World, duel: Duel) -> None:
+    """Move the ratings and tell the two; what was moved before is only told again."""
+    if not ratings.counts(duel):
+        return
+    rated = await world.ratings.apply(duel)
+    await world.boards.mark(rated.season, [one.player_id for one in rated.changes])
+    for one in rated.changes:
+        news = RatingChanged(
+            duel_id=duel.id,
+            season=rated.season,
+            rating=one.rating,
+            uncertainty=one.uncertainty,
+            score=one.score,
+            change=one.change,
+        )
+        await world.publisher.emit("rating:changed", news, rooms.player(one.player_id))
+
+
+DUEL_ENDED: tuple[Callable[[World, Duel], Awaitable[None]], ...] = (settle_stake, rate_fighters)
 """After every duel with a result, and the end of every challenge with a stake. The duel is
 as it ended: `status`, `winner_id`, `end_reason`. At least once, in this order."""
 

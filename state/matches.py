@@ -96,10 +96,14 @@ class Matches:
         state: State = await self._redis.run(LEAVE, keys, [player_id])
         return state
 
-    async def note_presence(self, player_id: str, there: Attendance) -> None:
-        """A player came or went: if he waits, he keeps his place for the grace."""
+    async def note_presence(self, player_id: str, sockets: int, seq: int) -> None:
+        """A player came or went: if he waits, he keeps his place for the grace.
+
+        Args:
+            sockets: that he has, as of `seq`; what is not newer than known changes nothing.
+        """
         keys = [QUEUE, AWAY, _ticket(player_id)]
-        args: list[Argument] = [player_id, there.sockets, there.seq, self._grace_ms]
+        args: list[Argument] = [player_id, sockets, seq, self._grace_ms]
         await self._redis.run(PRESENCE, keys, args)
 
     async def of(self, player_id: str) -> Waiting | None:
