@@ -24,13 +24,16 @@ if TYPE_CHECKING:
     from game.purchases import Order, Word
     from state.accounts import Accounts
     from state.archive import Archive
+    from state.boards import Boards
     from state.chat import Chat
     from state.duels import Duels
     from state.economy import Economy
     from state.friends import Friends
     from state.ledger import Posting
     from state.live import Live
+    from state.matches import Matches
     from state.rates import Rates
+    from state.ratings import Ratings
     from state.tokens import Tokens
 
 MODERATORS = frozenset({"moderator", "admin"})
@@ -212,6 +215,9 @@ class World:
     duels: Duels
     friends: Friends
     economy: Economy
+    ratings: Ratings
+    boards: Boards
+    matches: Matches
     publisher: Publisher
     reactions: Callable[[World, Sequence[Posting]], Awaitable[None]]
     """handlers/reactions.py, which the handlers must not know."""

@@ -29,6 +29,7 @@ from server.supervisor import Supervisor
 from server.watchers import Watchers
 from state.accounts import Accounts
 from state.archive import Archive
+from state.boards import Boards
 from state.chat import Chat
 from state.connect import RedisStore
 from state.documents import DocumentStore
@@ -36,8 +37,11 @@ from state.duels import Duels
 from state.economy import Economy
 from state.friends import Friends
 from state.live import Clock, Live
+from state.matches import Matches
 from state.rates import Rates
+from state.ratings import Ratings
 from state.recovery import Recovery
+from state.standings import Standings
 from state.tokens import Tokens
 
 
@@ -89,6 +93,7 @@ def build(
     hub = Hub()
     adapter = Adapter(redis, recovery, hub, metrics, clock)
     duels = Duels(redis, settings)
+    ratings = Ratings(documents, settings.leaderboards, clock)
     world = World(
         settings=settings,
         now=clock,
@@ -101,6 +106,9 @@ def build(
         duels=duels,
         friends=Friends(documents, settings.social, clock),
         economy=Economy.build(documents, duels, settings, clock),
+        ratings=ratings,
+        boards=Boards(redis, Standings(documents), ratings),
+        matches=Matches(redis, settings.match, metrics.match_wait.observe),
         publisher=publisher,
         reactions=reactions.react,
         provider=payments.provider(settings),

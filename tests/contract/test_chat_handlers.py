@@ -48,6 +48,9 @@ def world(redis: RedisStore, documents: DocumentStore) -> World:
         duels=Duels(redis, SETTINGS),
         friends=Friends(documents, SETTINGS.social, clock),
         economy=cast("Any", None),
+        ratings=cast("Any", None),
+        boards=cast("Any", None),
+        matches=cast("Any", None),
         publisher=cast("Publisher", Recorder()),
         reactions=cast("Any", None),
     )

@@ -75,6 +75,9 @@ class Node:
             duels=elsewhere,
             friends=elsewhere,
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
+            ratings=elsewhere,
+            boards=elsewhere,
+            matches=elsewhere,
             publisher=cast("Any", self.publisher),
             reactions=elsewhere,
         )
