@@ -126,6 +126,11 @@ class Guest:
         for one in (self, other):
             await expect(one.page.locator("#draw")).to_be_visible()
 
+    async def find_match(self) -> None:
+        """Wait for an opponent of about the same strength."""
+        await self.panel("table")
+        await self.page.click("#find-button")
+
     async def turn(self) -> bool:
         """Wait for the next cards, past a showdown; false when the duel is over instead."""
         page = self.page

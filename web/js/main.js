@@ -10,6 +10,7 @@ import { Duels } from "./duels.js";
 import { showFriends } from "./friend_list.js";
 import { Friends } from "./friends.js";
 import { JackTable } from "./jack_table.js";
+import { Ladder } from "./ladder.js";
 import { Names } from "./names.js";
 import { News } from "./news.js";
 import { attempt, question, toast } from "./notices.js";
@@ -17,6 +18,7 @@ import { showOffers } from "./offers.js";
 import { People } from "./people.js";
 import { initial, PlayerCard } from "./player_card.js";
 import { Purse } from "./purse.js";
+import { Ranks } from "./ranks.js";
 import { Rooms } from "./rooms.js";
 import { Session } from "./session.js";
 import { Shop } from "./shop.js";
@@ -92,7 +94,9 @@ function start() {
   new JackTable(jack, purse);
   new Wallet({ connection, deeds, names, rooms, purse });
   new News(connection);
-  wireConnection(connection, { rooms, duels, chat, people, friends, purse, shop, jack });
+  const ladder = new Ladder(connection, duels);
+  const ranks = new Ranks(connection, () => rooms.me.id, (who) => card.open(who));
+  wireConnection(connection, { rooms, duels, chat, people, friends, purse, shop, jack, ladder, ranks });
   wireTable(duels, rooms, chat);
   byId("sign-out").addEventListener("click", signOut);
   connection.open();
@@ -107,9 +111,9 @@ async function signOut() {
 
 /**
  * @param {Connection} socket
- * @param {{rooms: Rooms, duels: Duels, chat: Chat, people: People, friends: Friends, purse: Purse, shop: Shop, jack: Blackjack}} parts
+ * @param {{rooms: Rooms, duels: Duels, chat: Chat, people: People, friends: Friends, purse: Purse, shop: Shop, jack: Blackjack, ladder: Ladder, ranks: Ranks}} parts
  */
-function wireConnection(socket, { rooms, duels, chat, people, friends, purse, shop, jack }) {
+function wireConnection(socket, { rooms, duels, chat, people, friends, purse, shop, jack, ladder, ranks }) {
   let missed = 0;
   socket.on("chat:message", (message) => {
     if (socket.catchingUp && message.from.id !== rooms.me.id) missed += 1;
@@ -137,7 +141,7 @@ function wireConnection(socket, { rooms, duels, chat, people, friends, purse, sh
     } else sayRecovered(back.away, heard);
     await duels.resume(resume.duel);
     rooms.resend();
-    await Promise.all([purse.look(), jack.resume(), shop.look(), friends.resume()]);
+    await Promise.all([purse.look(), jack.resume(), shop.look(), friends.resume(), ladder.resume(resume.match), ranks.look()]);
     if (back.first) followLink(duels);
     document.documentElement.dataset.ready = back.first ? "first" : back.recovered ? "recovered" : "fresh";
   });

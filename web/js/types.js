@@ -32,7 +32,8 @@
  *   seed?: string, version: number}} DuelView
  * @typedef {{player: {id: string, name: string, role: string}, session_id: string,
  *   recovered: boolean, server_time: number,
- *   resume: {rooms: string[], duel: DuelView | null, muted_until: number | null}}} Ready
+ *   resume: {rooms: string[], duel: DuelView | null, muted_until: number | null,
+ *   match: import("../../clients/typescript/showdown.js").MatchView | null}}} Ready
  */
 
 /**

@@ -2,7 +2,7 @@
 
 import { byId } from "./dom.js";
 
-const VIEWS = ["table", "blackjack", "shop", "wallet"];
+const VIEWS = ["table", "blackjack", "shop", "wallet", "ranks"];
 const SIDES = ["chat", "people"];
 const EXTRA = VIEWS.slice(1); // behind "More" on a narrow screen
 const KEY = "showdown.view";
