@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from config.sections import Redis
+from state.connect import RedisStore
 from tests.fixtures import Stores, on
 from tests.harness import Player, Server, Table, serving
 from tests.integration.hosting import Host
@@ -138,9 +140,11 @@ async def test_blocked_players_and_those_who_are_gone_are_not_paired(
 async def test_of_pairs_whose_node_is_killed_all_fight_or_wait_and_no_coin_is_lost(
     emptied: Stores, table: Table
 ) -> None:
-    slow = on(emptied, MATCH__EVERY_SECONDS=1, NODES__LEASE_SECONDS=3)
+    slow = on(emptied, MATCH__EVERY_SECONDS=1, MATCH__GRACE_SECONDS=0.5, NODES__LEASE_SECONDS=3)
     async with serving(**slow) as witness, serving(**{**slow, "MATCH__EVERY_SECONDS": 0.01}) as it:
         crowd = await asyncio.gather(*(table.seat(witness.url, f"p{n}") for n in range(20)))
+        lonely = await table.seat(it.url, "lonely")
+        await lonely.do("match:join", stake=99)
         joining = [player.do("match:join", stake=100 + n // 2) for n, player in enumerate(crowd)]
         waiting = asyncio.gather(*joining)
         await asyncio.sleep(0.05)
@@ -157,3 +161,11 @@ async def test_of_pairs_whose_node_is_killed_all_fight_or_wait_and_no_coin_is_lo
             assert {one["duel"]["id"] for one in player.seen("match:found")} <= {duel}
         for n, player in enumerate(crowd):
             assert (await player.do("wallet:get"))["balance"] == START - 100 - n // 2
+        await until_gone(emptied, f"{{match}}:ticket:{lonely.id}")
+
+
+async def until_gone(stores: Stores, key: str) -> None:
+    """Wait until a key does not exist."""
+    async with RedisStore(stores.redis_url, Redis()) as redis, asyncio.timeout(30):
+        while await redis.call("EXISTS", key):  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.1)
