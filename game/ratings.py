@@ -59,8 +59,8 @@ class Record:
 
 
 def counts(duel: Duel) -> bool:
-    """Whether a duel says anything about strength: fought or given up, not just left by both."""
-    return duel.status == "finished" and duel.end_reason != "abandoned"
+    """Whether a duel says anything about strength: one won, or both were there to the end."""
+    return duel.winner_id is not None or duel.end_reason == "draw"
 
 
 def after(duel: Duel, records: tuple[Record, Record]) -> tuple[Record, Record]:

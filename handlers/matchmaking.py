@@ -144,6 +144,8 @@ async def _begin(world: World, pair: Pair) -> None:
 
 async def _start(world: World, pair: Pair) -> None:
     duel = await world.duels.get(pair.id)
+    if duel.status != "challenged":  # nothing may be held for it any more
+        raise Conflict
     if duel.stake:
         held = await world.economy.stakes.hold(duel)
         await world.react(held.postings)

@@ -63,26 +63,20 @@ async def tell_owners(world: World, posting: Posting) -> None:
             await world.publisher.emit("wallet:changed", news, rooms.player(player_id))
 
 
-async def rank_owners(world: World, posting: Posting) -> None:
-    """Let the leaderboard of wealth look at the players of a posting."""
-    owners = [economy.owner(change.account) for change in posting.changes]
-    await world.boards.mark(WEALTH, [owner for owner in owners if owner])
-
-
-POSTED: tuple[Callable[[World, Posting], Awaitable[None]], ...] = (
-    tell_owners,
-    rank_owners,
-)
+POSTED: tuple[Callable[[World, Posting], Awaitable[None]], ...] = (tell_owners,)
 
 
 async def react(world: World, postings: Sequence[Posting]) -> None:
     """Run what follows from these postings, and note that it has run."""
+    changes = [change for posting in postings for change in posting.changes]
+    owners = {owner for change in changes if (owner := economy.owner(change.account))}
     try:
-        for posting in postings:
-            for reaction in POSTED:
-                await reaction(world, posting)
+        await world.boards.mark(WEALTH, owners)  # first: what is told is told once
     except DependencyUnavailable:
         return  # the coins have moved: that is no error, and what follows is done later
+    for posting in postings:
+        for reaction in POSTED:
+            await reaction(world, posting)
     world.economy.ledger.told(posting.id for posting in postings)
 
 

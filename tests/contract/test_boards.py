@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
@@ -26,11 +25,12 @@ from state.standings import Score, Standings
 from tests.contract.duels_kit import now
 from tests.contract.ladder_kit import build, finished, seat
 from tests.fixtures import Stores
+from tests.sizes import sized
 
 MANY = 100_000
 # Both drivers do the same here, and are held to more in tests/contract/test_ledger.py.
 DRIVER = pytest.mark.parametrize("documents", ["motor"], indirect=True)
-IN_MONGO = int(os.environ.get("BOARD_PLAYERS", "3000"))
+IN_MONGO = sized("BOARD_DOCUMENTS", 3_000, 100_000)
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ async def test_a_reaction_that_runs_twice_moves_nothing_and_tells_the_same(
     first, second = told(world).sent("rating:changed")[:2], told(world).sent("rating:changed")[2:]
     assert first == second
     assert first[0][0]["change"] == 158
-    abandoned = replace(finished("d2", None, world.now()), end_reason="abandoned")
+    abandoned = replace(finished("d2", None, 1), winner_id=None, end_reason="abandoned")
     await reactions.rate_fighters(world, abandoned)
     assert len(told(world).sent("rating:changed")) == 4
     assert (await world.ratings.of("ann")).wins == 1

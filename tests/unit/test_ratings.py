@@ -49,6 +49,7 @@ def test_what_was_given_up_counts_and_what_both_left_does_not() -> None:
     assert ratings.counts(ended("ann", "timeout"))
     assert ratings.counts(ended(None, "draw"))
     assert not ratings.counts(ended(None, "abandoned"))
+    assert not ratings.counts(ended(None, "timeout"))
     assert not ratings.counts(replace(ended(None), status="expired"))
 
 
