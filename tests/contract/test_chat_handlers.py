@@ -40,6 +40,7 @@ def world(redis: RedisStore, documents: DocumentStore) -> World:
         settings=SETTINGS,
         now=clock,
         accounts=Accounts(documents, SETTINGS, clock),
+        profiles=cast("Any", None),
         tokens=cast("Any", None),
         rates=cast("Any", None),
         live=Live(redis, SETTINGS.limits, "n1", 10),
@@ -48,6 +49,8 @@ def world(redis: RedisStore, documents: DocumentStore) -> World:
         duels=Duels(redis, SETTINGS),
         friends=Friends(documents, SETTINGS.social, clock),
         economy=cast("Any", None),
+        belongings=cast("Any", None),
+        deletions=cast("Any", None),
         publisher=cast("Publisher", Recorder()),
         reactions=cast("Any", None),
     )
