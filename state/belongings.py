@@ -47,7 +47,9 @@ class Belongings:
             "inventory": await self._find("inventory", his),
             "orders": await self._find("orders", his),
             # One that is being played has cards in it that its player must not see.
-            "blackjack": await self._find("blackjack", {**his, "open_for": {"$exists": False}}),
+            "blackjack": [
+                one for one in await self._find("blackjack", his) if "open_for" not in one
+            ],
         }
 
     async def _find(self, collection: str, query: Document) -> list[Document]:

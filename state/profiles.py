@@ -98,8 +98,8 @@ class Profiles:
         async def work(tx: Transaction) -> list[str]:
             await self._account(tx, account_id)
             await _update(tx, "accounts", account_id, fields)
-            query = {"account_id": account_id, "revoked": False}
-            ended = [one["_id"] async for one in tx.each("families", query) if one["_id"] != keep]
+            found = [one async for one in tx.each("families", {"account_id": account_id})]
+            ended = [one["_id"] for one in found if not one["revoked"] and one["_id"] != keep]
             for family in ended:
                 await _update(tx, "families", family, {"revoked": True})
             return ended
