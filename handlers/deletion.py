@@ -69,7 +69,7 @@ async def delete(_: Nothing, ctx: Context) -> None:
     taken away within seconds, whatever happens to this process.
 
     Raises:
-        Forbidden: the caller's sign-in is not a new one.
+        Forbidden: the caller's sign-in is not a new one, or he is an administrator.
         StaleVersion: others were faster every time.
     """
     account_id = ctx.caller.account_id

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from game.errors import Forbidden
+from state.accounts import ADMIN
 from state.documents import Document, DocumentStore, Transaction
 
 PASSES = 2
@@ -47,7 +48,8 @@ class Deletions:
         """Take the account away, and keep what is to be done; again, it is begun already.
 
         Raises:
-            Forbidden: it has a password, and `family` was not begun a moment ago.
+            Forbidden: it is an administrator's, or it has a password, and `family` was not
+                begun a moment ago.
             StaleVersion: others were faster all the time.
         """
 
@@ -55,6 +57,8 @@ class Deletions:
             account = await tx.call("accounts", "find_one", {"_id": account_id})
             if account is None:
                 return
+            if account["role"] == ADMIN:  # or nobody could run the server until its next start
+                raise Forbidden("An administrator's account is the settings' to take away.")
             if "password" in account:
                 await self._check_fresh(tx, family)
             query = {"account_id": account_id}

@@ -2307,7 +2307,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. The caller's sign-in is not a new one. */
+            /** @description `forbidden`: A browser's page of another origin calls. The caller's sign-in is not a new one, or he is an administrator. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];

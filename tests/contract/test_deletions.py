@@ -70,6 +70,10 @@ async def test_an_account_with_a_password_is_deleted_by_a_new_sign_in_only(
     for family in (old.family, "none"):
         with pytest.raises(Forbidden):
             await deletions.begin(account.id, family)
+    await accounts.ensure_admin("overseer", "correct horse")
+    overseer = await accounts.verify_login("overseer", "correct horse")
+    with pytest.raises(Forbidden):
+        await deletions.begin(overseer.id, (await accounts.sign_in(overseer)).family)
     assert await deletions.due() == []
     await deletions.begin(account.id, (await accounts.sign_in(account)).family)
     assert len(await deletions.due()) == 1
