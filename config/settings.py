@@ -36,6 +36,7 @@ from config.sections import (
     Redis,
     Rob,
     Shutdown,
+    Social,
     default,
 )
 
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     audit: Audit = Audit()
     chat: Chat = Chat()
     presence: Presence = Presence()
+    social: Social = Social()
     recovery: Recovery = Recovery()
     nodes: Nodes = Nodes()
     http: Http = Http()
