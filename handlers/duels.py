@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,7 +17,7 @@ from game import rooms
 from game.duel_views import DuelView, may_see, view_for
 from game.duels import Duel
 from game.economy import INT64_MAX
-from game.errors import AlreadyInDuel, InsufficientFunds, NotFound
+from game.errors import AlreadyInDuel, Conflict, DuelOver, InsufficientFunds, NotFound
 from handlers.base import Context, Id, Key, Nothing, Payload, World, command, periodic
 from handlers.fights import SEED_BYTES, announce, begun, leave_queue, with_presence
 from state.ids import new_id
@@ -24,6 +26,9 @@ from state.live import Attendance, Left
 DEADLINE_SECONDS = 0.2  # how often each node looks: a round's end is late by half of it
 RETRY_MS = 500  # until it is known whether a fighter's node lives
 SILENT_BEATS = 2.5  # beats that a node may miss before its players' clocks are doubted
+
+
+Act = Callable[[Duel, str, int], Duel]
 
 
 class Challenge(Payload):
@@ -113,8 +118,7 @@ async def accept(cmd: WhichDuel, ctx: Context) -> DuelReply:
         InsufficientFunds: one of the two can no longer cover the stake.
         StaleVersion: others were faster every time.
     """
-    await _check_blocks(cmd.duel_id, ctx)
-    await _hold_stakes(cmd.duel_id, ctx)
+    await _prepare(cmd.duel_id, ctx)
     rule = partial(begun, ctx.world, by=ctx.player_id)
     accepted = await _step(cmd.duel_id, ctx, rule)
     for fighter in accepted["duel"]["players"]:
@@ -127,18 +131,13 @@ async def _check_cover(duel: Duel, ctx: Context) -> None:
         raise InsufficientFunds
 
 
-async def _check_blocks(duel_id: str, ctx: Context) -> None:
-    first, second = (await ctx.world.duels.get(duel_id)).fighters
-    if ctx.player_id in {first.id, second.id}:
-        await ctx.world.friends.refuse_blocked(first.id, second.id)
-
-
-async def _hold_stakes(duel_id: str, ctx: Context) -> None:
-    """Before the duel begins: what is held for one that does not, its end gives back."""
+async def _prepare(duel_id: str, ctx: Context) -> None:
+    """Hold the stakes before the duel begins: of one that does not, its end gives them back."""
     duel = await ctx.world.duels.get(duel_id)
+    rules.accept(duel, ctx.player_id, {}, ctx.now())  # refused for any other reason first
+    await ctx.world.friends.refuse_blocked(*(fighter.id for fighter in duel.fighters))
     if not duel.stake:
         return
-    rules.accept(duel, ctx.player_id, {}, ctx.now())  # refused for any other reason first
     for fighter in duel.fighters:
         if await ctx.world.duels.active(fighter.id):
             raise AlreadyInDuel(f"{fighter.name} is in another duel.")
@@ -156,11 +155,7 @@ async def decline(cmd: WhichDuel, ctx: Context) -> DuelReply:
         Conflict: already answered, or its time is over.
         StaleVersion: others were faster every time.
     """
-
-    async def rule(duel: Duel) -> Duel:
-        return rules.decline(duel, ctx.player_id, ctx.now())
-
-    return await _step(cmd.duel_id, ctx, rule)
+    return await _act(cmd, ctx, rules.decline)
 
 
 @command("duel:cancel", WhichDuel)
@@ -173,11 +168,7 @@ async def cancel(cmd: WhichDuel, ctx: Context) -> DuelReply:
         Conflict: already answered, or its time is over.
         StaleVersion: others were faster every time.
     """
-
-    async def rule(duel: Duel) -> Duel:
-        return rules.cancel(duel, ctx.player_id, ctx.now())
-
-    return await _step(cmd.duel_id, ctx, rule)
+    return await _act(cmd, ctx, rules.cancel)
 
 
 # --- the fight ----------------------------------------------------------------------------
@@ -195,11 +186,7 @@ async def play(cmd: Play, ctx: Context) -> DuelReply:
         DuelOver: the duel is over.
         StaleVersion: others were faster every time.
     """
-
-    async def rule(duel: Duel) -> Duel:
-        return rules.play(duel, ctx.player_id, cmd.round, cmd.hold, ctx.now())
-
-    return await _step(cmd.duel_id, ctx, rule)
+    return await _act(cmd, ctx, lambda duel, by, at: rules.play(duel, by, cmd.round, cmd.hold, at))
 
 
 @command("duel:forfeit", WhichDuel)
@@ -212,11 +199,33 @@ async def forfeit(cmd: WhichDuel, ctx: Context) -> DuelReply:
         DuelOver: the duel is over.
         StaleVersion: others were faster every time.
     """
+    return await _act(cmd, ctx, rules.forfeit)
 
+
+async def resign(world: World, player_id: str) -> None:
+    """His account is deleted: his duel and all challenges end."""
+    for _ in range(world.settings.duels.incoming + 2):
+        duel = await world.duels.open(player_id)
+        if duel is None:
+            return
+        act = rules.decline if duel.seat(player_id) else rules.cancel
+        with suppress(Conflict, DuelOver):  # it ends by itself at this moment
+            act = rules.forfeit if duel.status == "active" else act
+            await _act_for(world, duel.id, player_id, act)
+
+
+async def _act(cmd: WhichDuel | Play, ctx: Context, act: Act) -> DuelReply:
+    after = await _act_for(ctx.world, cmd.duel_id, ctx.player_id, act)
+    return DuelReply(duel=view_for(after, ctx.player_id))
+
+
+async def _act_for(world: World, duel_id: str, player_id: str, act: Act) -> Duel:
     async def rule(duel: Duel) -> Duel:
-        return rules.forfeit(duel, ctx.player_id, ctx.now())
+        return act(duel, player_id, world.now())
 
-    return await _step(cmd.duel_id, ctx, rule)
+    step = await world.duels.step(duel_id, rule)
+    await announce(world, step)
+    return step.after
 
 
 async def _step(duel_id: str, ctx: Context, rule: Any) -> DuelReply:
@@ -235,7 +244,10 @@ async def get(cmd: WhichDuel, ctx: Context) -> DuelReply:
     Raises:
         NotFound: no such duel, or not the caller's to see.
     """
-    return DuelReply(duel=await _visible(cmd.duel_id, ctx))
+    duel = await ctx.world.duels.get(cmd.duel_id)
+    if not may_see(duel, ctx.player_id):
+        raise NotFound("There is no such duel.")
+    return DuelReply(duel=view_for(duel, ctx.player_id))
 
 
 @command("duel:active", Nothing)
@@ -243,13 +255,6 @@ async def active(_: Nothing, ctx: Context) -> MaybeDuelReply:
     """The caller's duel: the one being fought, else his offer, else the newest to him."""
     duel = await ctx.world.duels.open(ctx.player_id)
     return MaybeDuelReply(duel=view_for(duel, ctx.player_id) if duel else None)
-
-
-async def _visible(duel_id: str, ctx: Context) -> DuelView:
-    duel = await ctx.world.duels.get(duel_id)
-    if not may_see(duel, ctx.player_id):
-        raise NotFound("There is no such duel.")
-    return view_for(duel, ctx.player_id)
 
 
 # --- connections --------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from game.chat import ChatMessage, MutedEvent
 from game.disconnects import Farewell
 from game.duel_views import DuelView
 from game.errors import ErrorObject
+from handlers.accounts import Renamed
 from handlers.base import ServerEvent
 from handlers.blackjack import EndedGame
 from handlers.chat import TypingEvent
@@ -32,6 +33,12 @@ EVENTS = (
         "The sign-in is complete; nothing comes before this but what was missed.",
         "the connection",
         recovered=False,
+    ),
+    ServerEvent(
+        "session:renamed",
+        Renamed,
+        "The player has another name.",
+        "all connections of the player",
     ),
     ServerEvent(
         "server:error",

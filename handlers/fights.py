@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from typing_extensions import TypedDict
@@ -73,7 +74,7 @@ async def begun(world: World, duel: Duel, *, by: str) -> Duel:
 
 async def leave_queue(world: World, player_id: str, reason: Reason) -> State:
     """Let a player wait for no opponent any more; the state of his wait before."""
-    state = await world.matches.leave(player_id)
+    state = await world.ladder.matches.leave(player_id)
     if state in {"waiting", "away"}:
         await tell_left(world, player_id, reason)
     return state
@@ -90,13 +91,15 @@ async def announce(world: World, step: Step) -> None:
         return
     for result in view_for(step.after, None)["rounds"][len(step.before.rounds) :]:
         news: RoundNews = {"duel_id": step.after.id, **result}
-        await _tell_all(world, step.after, "duel:round", news)
+        await _tell(world, step.after, "duel:round", [news] * 3)
     await _tell_of_absence(world, step)
-    await _tell_views(world, step.after, "duel:state")
+    first, second = step.after.fighters
+    views = [view_for(step.after, who) for who in (first.id, second.id, None)]
+    await _tell(world, step.after, "duel:state", views)
     if step.after.status == step.before.status:
         return
     if step.after.status != "active":
-        await _tell_views(world, step.after, "duel:ended")
+        await _tell(world, step.after, "duel:ended", views)
         await world.publisher.empty(rooms.spectators(step.after.id))
     await world.publisher.presence_changed([fighter.id for fighter in step.after.fighters])
 
@@ -116,15 +119,7 @@ async def _tell_of_absence(world: World, step: Step) -> None:
             await world.publisher.emit("duel:opponent", news, rooms.player(other.id))
 
 
-async def _tell_views(world: World, duel: Duel, event: str) -> None:
-    for fighter in duel.fighters:
-        await world.publisher.emit(event, view_for(duel, fighter.id), rooms.player(fighter.id))
-    await world.publisher.emit(event, view_for(duel, None), rooms.spectators(duel.id))
-
-
-async def _tell_all(world: World, duel: Duel, event: str, data: object) -> None:
-    for room in (
-        *(rooms.player(fighter.id) for fighter in duel.fighters),
-        rooms.spectators(duel.id),
-    ):
+async def _tell(world: World, duel: Duel, event: str, each: Sequence[object]) -> None:
+    audience = [rooms.player(fighter.id) for fighter in duel.fighters]
+    for room, data in zip([*audience, rooms.spectators(duel.id)], each, strict=True):
         await world.publisher.emit(event, data, room)

@@ -13,7 +13,7 @@ from game import friends as rules
 from game import rooms
 from game.errors import Conflict
 from game.friends import Side, TieState
-from handlers.base import Context, Id, Nothing, Payload, command
+from handlers.base import Context, Id, Nothing, Payload, World, command
 from state.friends import Change, Related, Rule
 from state.live import PresenceView
 
@@ -128,6 +128,13 @@ async def unblock(cmd: OtherPlayer, ctx: Context) -> FriendsReply:
 async def came(ctx: Context) -> dict[str, Any]:
     """A player signed in: how many wait for his answer."""
     return {"friend_requests": await ctx.world.friends.requests(ctx.player_id)}
+
+
+async def part(world: World, player_id: str) -> None:
+    """His account is deleted: he is nobody's friend any more."""
+    for other in await world.friends.forget(player_id):
+        news = FriendsChanged(player_id=player_id, friend=None)
+        await world.publisher.emit("friends:changed", news, rooms.player(other))
 
 
 async def _change(cmd: OtherPlayer, ctx: Context, rule: Rule) -> FriendsReply:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 from typing_extensions import TypedDict
 
+from game.chat import NOBODY
 from game.errors import NotFound
 from game.seasons import Season
 from handlers.base import Context, Id, Payload, World, command, periodic, route
@@ -87,7 +88,7 @@ async def top(cmd: Top, ctx: Context) -> TopReply:
         NotFound: the season is not kept, or the board has none.
     """
     season = _season(cmd, ctx)
-    page = await ctx.world.boards.top(cmd.board, season, cmd.limit, cmd.after)
+    page = await ctx.world.ladder.boards.top(cmd.board, season, cmd.limit, cmd.after)
     shown = await _shown(cmd, season, page, ctx)
     return TopReply(**shown, next_after=page.next_after)
 
@@ -100,7 +101,7 @@ async def around(cmd: Around, ctx: Context) -> AroundReply:
         NotFound: the season is not kept, or the board has none.
     """
     season = _season(cmd, ctx)
-    page = await ctx.world.boards.around(cmd.board, season, cmd.limit, ctx.player_id)
+    page = await ctx.world.ladder.boards.around(cmd.board, season, cmd.limit, ctx.player_id)
     return await _shown(cmd, season, page, ctx)
 
 
@@ -124,10 +125,10 @@ async def rating(cmd: WhoseRating, ctx: Context) -> RatingReply:
     player_id = cmd.player_id or ctx.player_id
     if cmd.player_id:
         await ctx.world.accounts.player(player_id)
-    record = await ctx.world.ratings.of(player_id)
+    record = await ctx.world.ladder.ratings.of(player_id)
     return RatingReply(
         player_id=player_id,
-        season=ctx.world.ratings.season.id,
+        season=ctx.world.ladder.ratings.season.id,
         rating=record.rating.shown,
         uncertainty=record.rating.uncertainty,
         score=record.rating.score,
@@ -138,7 +139,7 @@ async def rating(cmd: WhoseRating, ctx: Context) -> RatingReply:
 
 
 def _season(cmd: Around, ctx: Context) -> Season:
-    readable = ctx.world.ratings.readable()
+    readable = ctx.world.ladder.ratings.readable()
     if cmd.season is None:
         return readable[0]
     for season in readable:
@@ -155,7 +156,9 @@ async def _shown(cmd: Around, season: Season, page: Page, ctx: Context) -> Aroun
         entries=[
             Entry(
                 rank=place.rank,
-                player=RankedPlayer(id=place.player_id, name=names.get(place.player_id, "")),
+                player=RankedPlayer(
+                    id=place.player_id, name=names.get(place.player_id, NOBODY["name"])
+                ),
                 score=place.score,
             )
             for place in page.places
@@ -164,14 +167,32 @@ async def _shown(cmd: Around, season: Season, page: Page, ctx: Context) -> Aroun
     )
 
 
+# --- whoever leaves -----------------------------------------------------------------------
+
+
+async def seasons(world: World, player_id: str) -> dict[str, list[dict[str, Any]]]:
+    """A player's seasons, for the file that he can ask for."""
+    return {"ratings": await world.ladder.ratings.all_of(player_id)}
+
+
+async def strike(world: World, player_id: str) -> None:
+    """A player whose account is deleted is on no board any more."""
+    await world.ladder.ratings.forget(player_id)
+    for season in world.ladder.ratings.readable():
+        await world.ladder.boards.mark(season.id, [player_id])
+
+
+# --- keeping them -------------------------------------------------------------------------
+
+
 @periodic("leaderboards", lambda settings: settings.leaderboards.every_seconds)
 async def bring_up_to_date(world: World) -> None:
     """Set the scores of those that changed."""
-    while await world.boards.settle():
+    while await world.ladder.boards.settle():
         pass
 
 
 @periodic("rebuild leaderboards", lambda _: REBUILD_SECONDS)
 async def rebuild(world: World) -> None:
     """Make boards that Redis has not, or has lost."""
-    await world.boards.build()
+    await world.ladder.boards.build()

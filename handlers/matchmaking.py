@@ -54,10 +54,10 @@ async def join(cmd: Join, ctx: Context) -> MatchView:
         raise AlreadyInDuel("You are in a duel, or have offered one.")
     if cmd.stake and await world.economy.ledger.balance(player) < cmd.stake:
         raise InsufficientFunds
-    record = await world.ratings.of(player)
+    record = await world.ladder.ratings.of(player)
     who = "", player, ctx.caller.name, ctx.caller.account_id
     ticket = Ticket(*who, rating=record.rating.shown, stake=cmd.stake, since=0)
-    waiting = await world.matches.join(ticket, await world.live.attendance(player))
+    waiting = await world.ladder.matches.join(ticket, await world.live.attendance(player))
     # Who went while he joined would wait for ever.
     await _note_presence(world, player)
     if waiting.stake != cmd.stake:
@@ -85,7 +85,7 @@ def _view(waiting: Waiting) -> MatchView:
 
 async def came(ctx: Context) -> dict[str, Any]:
     """Who comes back in time has kept his place, and is shown it."""
-    waiting = await ctx.world.matches.of(ctx.player_id)
+    waiting = await ctx.world.ladder.matches.of(ctx.player_id)
     if waiting:
         await _note_presence(ctx.world, ctx.player_id)
     return {"match": _view(waiting) if waiting else None}
@@ -94,12 +94,12 @@ async def came(ctx: Context) -> dict[str, Any]:
 async def went(world: World, left: Left) -> None:
     """Who is gone is paired with nobody; his place is kept for a while."""
     if left.sockets == 0:
-        await world.matches.note_presence(left.player_id, 0, left.seq)
+        await world.ladder.matches.note_presence(left.player_id, 0, left.seq)
 
 
 async def _note_presence(world: World, player_id: str) -> None:
     there = await world.live.attendance(player_id)
-    await world.matches.note_presence(player_id, there.sockets, there.seq)
+    await world.ladder.matches.note_presence(player_id, there.sockets, there.seq)
 
 
 # --- pairs --------------------------------------------------------------------------------
@@ -108,7 +108,8 @@ async def _note_presence(world: World, player_id: str) -> None:
 @periodic("matchmaking", lambda settings: settings.match.every_seconds)
 async def find_opponents(world: World) -> None:
     """Pair who may meet, and go on with pairs that another node did not come to an end with."""
-    found = [*await world.matches.due(), *await world.matches.claim(world.friends.blocked_pairs)]
+    matches = world.ladder.matches
+    found = [*await matches.due(), *await matches.claim(world.friends.blocked_pairs)]
     outcomes = await asyncio.gather(
         *(_begin(world, pair) for pair in found), return_exceptions=True
     )
@@ -153,7 +154,7 @@ async def _start(world: World, pair: Pair) -> None:
     step = await world.duels.step(pair.id, rule)
     await _tell_found(world, step.after)
     await announce(world, step)
-    await world.matches.finish(pair, fights=True)
+    await world.ladder.matches.finish(pair, fights=True)
 
 
 async def _give_up(world: World, pair: Pair, drops: Mapping[str, Reason]) -> None:
@@ -167,10 +168,10 @@ async def _give_up(world: World, pair: Pair, drops: Mapping[str, Reason]) -> Non
     duel = (await world.duels.step(pair.id, rule)).after
     if duel.started_at is not None:
         await _tell_found(world, duel)
-        await world.matches.finish(pair, fights=True)
+        await world.ladder.matches.finish(pair, fights=True)
         return
     back = {one.player_id for one in pair.tickets} - drops.keys()
-    await world.matches.finish(pair, fights=False, back=back)
+    await world.ladder.matches.finish(pair, fights=False, back=back)
     for player in back:
         await _note_presence(world, player)
     for player, reason in drops.items():

@@ -71,7 +71,7 @@ async def react(world: World, postings: Sequence[Posting]) -> None:
     changes = [change for posting in postings for change in posting.changes]
     owners = {owner for change in changes if (owner := economy.owner(change.account))}
     try:
-        await world.boards.mark(WEALTH, owners)  # first: what is told is told once
+        await world.ladder.boards.mark(WEALTH, owners)  # first: what is told is told once
     except DependencyUnavailable:
         return  # the coins have moved: that is no error, and what follows is done later
     for posting in postings:
@@ -99,8 +99,8 @@ async def rate_fighters(world: World, duel: Duel) -> None:
     """Move the ratings and tell the two; what was moved before is only told again."""
     if not ratings.counts(duel):
         return
-    rated = await world.ratings.apply(duel)
-    await world.boards.mark(rated.season, [one.player_id for one in rated.changes])
+    rated = await world.ladder.ratings.apply(duel)
+    await world.ladder.boards.mark(rated.season, [one.player_id for one in rated.changes])
     for one in rated.changes:
         news = RatingChanged(
             duel_id=duel.id,

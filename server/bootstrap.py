@@ -29,19 +29,19 @@ from server.supervisor import Supervisor
 from server.watchers import Watchers
 from state.accounts import Accounts
 from state.archive import Archive
-from state.boards import Boards
+from state.belongings import Belongings
 from state.chat import Chat
 from state.connect import RedisStore
+from state.deletions import Deletions
 from state.documents import DocumentStore
 from state.duels import Duels
 from state.economy import Economy
 from state.friends import Friends
+from state.ladder import Ladder
 from state.live import Clock, Live
-from state.matches import Matches
+from state.profiles import Profiles
 from state.rates import Rates
-from state.ratings import Ratings
 from state.recovery import Recovery
-from state.standings import Standings
 from state.tokens import Tokens
 
 
@@ -93,11 +93,13 @@ def build(
     hub = Hub()
     adapter = Adapter(redis, recovery, hub, metrics, clock)
     duels = Duels(redis, settings)
-    ratings = Ratings(documents, settings.leaderboards, clock)
+    accounts = Accounts(documents, settings, clock)
+    economy = Economy.build(documents, duels, settings, clock)
     world = World(
         settings=settings,
         now=clock,
-        accounts=Accounts(documents, settings, clock),
+        accounts=accounts,
+        profiles=Profiles(documents, accounts, settings, clock),
         tokens=Tokens(redis, secret, settings, clock),
         rates=Rates(redis, settings),
         live=Live(redis, settings.limits, node, settings.nodes.lease_seconds),
@@ -105,13 +107,15 @@ def build(
         archive=Archive(documents, redis, settings, metrics.archived.inc),
         duels=duels,
         friends=Friends(documents, settings.social, clock),
-        economy=Economy.build(documents, duels, settings, clock),
-        ratings=ratings,
-        boards=Boards(redis, Standings(documents), ratings),
-        matches=Matches(redis, settings.match, metrics.match_wait.observe),
+        economy=economy,
+        ladder=Ladder.build(redis, documents, settings, clock, metrics.match_wait.observe),
+        belongings=Belongings(documents, redis, economy.ledger),
+        deletions=Deletions(documents, settings.auth.fresh_seconds * 1000, clock),
         publisher=publisher,
         reactions=reactions.react,
         provider=payments.provider(settings),
+        erasing=catalogue.erasing,
+        exporting=catalogue.exporting,
     )
     boundary = Boundary(metrics, settings.limits.handler_seconds)
     addresses = Addresses(settings.http)

@@ -2,8 +2,10 @@
 
 | collection | document | indexes |
 | --- | --- | --- |
-| `ratings` | `{_id: "<season>/<player>", season, player, mean, deviation, wins, …}` | `season` |
+| `ratings` | `{_id: "<season>/<player>", season, player, mean, deviation, wins, …}` | a |
 | `rated` | `{_id: duel, season, changes, expires_at}` | `expires_at`, which deletes |
+
+a: `season`; `player`.
 
 A duel's document in `rated` is written in the transaction that moves both players' ratings,
 so whoever comes second, or again, finds what was done. `score_at` and `wins_at` are when a
@@ -23,6 +25,7 @@ from game.ratings import Rating, Record
 from game.seasons import Season, named, season_at
 from state.documents import Document, DocumentStore, Transaction
 
+SEASONS = 1_000  # of a player at the most: months of a lifetime
 KEEP = timedelta(days=30)  # longer than a duel's end may wait for MongoDB
 
 
@@ -81,6 +84,15 @@ class Ratings:
             limit=1,
         )
         return _record(found, self.season)
+
+    async def all_of(self, player_id: str) -> list[Document]:
+        """All seasons of a player, the newest first."""
+        query = {"player": player_id}
+        return await self._documents.find("ratings", query, sort=[("_id", -1)], limit=SEASONS)
+
+    async def forget(self, player_id: str) -> None:
+        """Take away all seasons of a player."""
+        await self._documents.call("ratings", "delete_many", {"player": player_id})
 
     async def apply(self, duel: Duel) -> Rated:
         """Move the ratings of a duel's fighters, in the season that it ended in."""

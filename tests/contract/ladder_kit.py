@@ -11,17 +11,14 @@ from handlers import reactions
 from handlers.base import Caller, Publisher, World
 from state.accounts import Accounts
 from state.archive import Archive
-from state.boards import Boards
 from state.chat import Chat
 from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.duels import Duels
 from state.economy import Economy
 from state.friends import Friends
+from state.ladder import Ladder
 from state.live import Live, Seat
-from state.matches import Matches
-from state.ratings import Ratings
-from state.standings import Standings
 from tests.contract.duels_kit import now
 from tests.contract.players_kit import Player, Recorder, Socket
 
@@ -59,7 +56,6 @@ async def build(
     """A node without sockets. The databases have their indexes already, or none."""
     clock = Clock(await now(redis))
     duels = Duels(redis, settings)
-    ratings = Ratings(documents, settings.leaderboards, clock)
     return World(
         settings=settings,
         now=clock,
@@ -72,9 +68,9 @@ async def build(
         duels=duels,
         friends=Friends(documents, settings.social, clock),
         economy=Economy.build(documents, duels, settings, clock),
-        ratings=ratings,
-        boards=Boards(redis, Standings(documents), ratings),
-        matches=Matches(redis, settings.match, lambda _: None),
+        ladder=Ladder.build(redis, documents, settings, clock, lambda _: None),
+        belongings=cast("Any", None),
+        deletions=cast("Any", None),
         publisher=cast("Publisher", Telling()),
         reactions=reactions.react,
     )

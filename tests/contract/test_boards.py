@@ -231,7 +231,7 @@ async def test_of_100_000_players_top_and_around_are_one_question(
 async def test_a_lost_redis_is_rebuilt_from_what_mongodb_knows(
     redis: RedisStore, documents: DocumentStore, world: World
 ) -> None:
-    season = world.ratings.season
+    season = world.ladder.ratings.season
     ratings = [
         {"_id": f"{season.id}/p{n}", "season": season.id, "player": f"p{n}", "score": n + 1}
         | {"score_at": n, "wins": n % 7, "wins_at": n}
@@ -242,16 +242,16 @@ async def test_a_lost_redis_is_rebuilt_from_what_mongodb_knows(
     await documents.call("wallets", "insert_many", [*wallets, {"_id": "escrow:x", "balance": 9}])
     for _ in range(2):
         await redis.call("FLUSHALL")
-        await world.boards.build()
+        await world.ladder.boards.build()
         await bring_up_to_date(world)
         for board, best in (("rating", IN_MONGO), ("wins", 6), ("wealth", IN_MONGO - 1)):
-            page = await world.boards.top(board, season, 3, None)  # type: ignore[arg-type]
+            page = await world.ladder.boards.top(board, season, 3, None)  # type: ignore[arg-type]
             assert page.places[0].score == best
             assert page.total == IN_MONGO - (board == "wealth") - len(range(0, IN_MONGO, 7)) * (
                 board == "wins"
             )
-    assert (await world.boards.top("wins", season, 2, None)).places[1].rank == 1
-    await world.boards.build()
+    assert (await world.ladder.boards.top("wins", season, 2, None)).places[1].rank == 1
+    await world.ladder.boards.build()
     assert await redis.call("EXISTS", state.DIRTY) == 0  # what is there is not built again
 
 
@@ -260,9 +260,9 @@ async def test_a_duel_and_a_posting_reach_the_boards(world: World) -> None:
     ann = await seat(world, "ann")
     await world.economy.ledger.balance(ann.id)
     duel = finished("d1", ann.id, world.now(), "p-bob")
-    rated = await world.ratings.apply(duel)
-    await world.boards.mark(rated.season, [one.player_id for one in rated.changes])
-    await world.boards.mark("wealth", [ann.id])
+    rated = await world.ladder.ratings.apply(duel)
+    await world.ladder.boards.mark(rated.season, [one.player_id for one in rated.changes])
+    await world.ladder.boards.mark("wealth", [ann.id])
     await bring_up_to_date(world)
     wins = await ann("leaderboard:top", board="wins")
     assert [(one["rank"], one["player"]["id"], one["score"]) for one in wins["entries"]] == [

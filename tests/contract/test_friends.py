@@ -8,11 +8,12 @@ import pytest
 
 from config.sections import Social
 from game import friends as rules
-from game.errors import Conflict, Forbidden
+from game.errors import Conflict, Forbidden, NotFound
 from state.documents import DocumentStore
-from state.friends import STATES, Friends
+from state.friends import STATES, Friends, Rule
 from state.migrations import migrate
-from tests.contract.accounts_kit import Clock
+from tests.contract.accounts_kit import Clock, second_documents
+from tests.fixtures import Stores
 
 
 @pytest.fixture
@@ -46,6 +47,28 @@ async def test_both_asking_at_once_makes_them_friends(
     assert [(one.player_id, one.tie.state) for one in await friends.of("ann")] == [
         ("bob", "friend")
     ]
+    await consistent(documents)
+
+
+async def test_asking_accepting_and_blocking_at_once_from_two_nodes_settles(
+    friends: Friends, documents: DocumentStore, stores: Stores, request: pytest.FixtureRequest
+) -> None:
+    async with second_documents(stores, request) as others:
+        nodes = friends, Friends(others, Social(), Clock())
+        steps: list[tuple[Rule, str, str]] = [
+            (rules.add, "ann", "bob"),
+            (rules.accept, "bob", "ann"),
+            (rules.add, "bob", "ann"),
+        ]
+        steps += [(rules.remove, "ann", "bob"), (rules.block, "bob", "ann")]
+        outcomes = await asyncio.gather(
+            *(nodes[n % 2].change(a, b, rule) for n, (rule, a, b) in enumerate(steps * 10)),
+            return_exceptions=True,
+        )
+    refusals = {type(one) for one in outcomes if isinstance(one, BaseException)}
+    assert refusals <= {Conflict, Forbidden, NotFound}
+    assert await friends.is_blocked("ann", "bob")
+    assert await friends.of("ann") == []
     await consistent(documents)
 
 

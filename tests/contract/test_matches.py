@@ -53,7 +53,7 @@ async def vanish(world: World, player: Player) -> None:
 
 
 async def waits(world: World, *players: Player) -> list[bool]:
-    return [await world.matches.of(player.id) is not None for player in players]
+    return [await world.ladder.matches.of(player.id) is not None for player in players]
 
 
 async def active(world: World, player: Player) -> str | None:
@@ -119,7 +119,7 @@ async def test_a_pair_whose_node_dies_before_its_duel_begins_is_begun_by_another
 ) -> None:
     ann, bob = await pair_up(world, stake=400)
     monkeypatch.setattr(state, "LEASE_MS", 1)
-    (pair,) = await world.matches.claim(world.friends.blocked_pairs)  # and no more is heard
+    (pair,) = await world.ladder.matches.claim(world.friends.blocked_pairs)  # and no more is heard
     with pytest.raises(Conflict):
         await ann("match:leave")
     await asyncio.sleep(0.005)
@@ -135,15 +135,15 @@ async def test_a_pair_whose_node_dies_after_its_duel_began_is_told_and_forgotten
 ) -> None:
     ann, _ = await pair_up(world)
     monkeypatch.setattr(state, "LEASE_MS", 1)
-    finish = world.matches.finish
+    finish = world.ladder.matches.finish
 
     async def dies(*_: object, **__: object) -> None:
         raise Conflict
 
-    world.matches.finish = dies  # type: ignore[method-assign]
+    world.ladder.matches.finish = dies  # type: ignore[method-assign]
     with pytest.raises(Conflict):
         await find_opponents(world)
-    world.matches.finish = finish  # type: ignore[method-assign]
+    world.ladder.matches.finish = finish  # type: ignore[method-assign]
     duel = await active(world, ann)
     await asyncio.sleep(0.005)
     await find_opponents(elsewhere)
@@ -156,14 +156,14 @@ async def test_who_lacks_the_coins_is_refused_or_dropped_and_the_other_keeps_his
     world: World, documents: DocumentStore
 ) -> None:
     ann, bob = await pair_up(world, stake=900)
-    since = await world.matches.of(bob.id)
+    since = await world.ladder.matches.of(bob.id)
     with pytest.raises(InsufficientFunds):
         await (await seat(world, "eve"))("match:join", stake=1_001)
     await send(world.economy.ledger, ann.id, bob.id, 200, "k")
     await find_opponents(world)
     assert told(world).sent("match:left") == [({"reason": "insufficient_funds"}, "player:p-ann")]
     assert await waits(world, ann, bob) == [False, True]
-    assert await world.matches.of(bob.id) == since
+    assert await world.ladder.matches.of(bob.id) == since
     assert await world.economy.ledger.balance(bob.id) == 1_200
     zoe = await seat(world, "zoe")
     await zoe("match:join", stake=900)
@@ -201,13 +201,13 @@ async def test_blocked_players_and_characters_of_one_account_wait_on(world: Worl
 
 async def test_who_is_gone_is_not_paired_and_back_in_time_has_his_place(world: World) -> None:
     ann, bob = await pair_up(world)
-    before = await world.matches.of(ann.id)
+    before = await world.ladder.matches.of(ann.id)
     await vanish(world, ann)
     await find_opponents(world)
     assert await active(world, bob) is None
     await seat(world, "ann")
     await matchmaking._note_presence(world, ann.id)
-    after = await world.matches.of(ann.id)
+    after = await world.ladder.matches.of(ann.id)
     assert before
     assert after
     assert (after.state, after.since) == ("waiting", before.since)
@@ -224,7 +224,7 @@ async def test_word_of_a_departure_that_comes_late_changes_nothing(world: World)
     await seat(world, "ann")
     await matchmaking._note_presence(world, ann.id)
     await matchmaking.went(world, left)
-    waiting = await world.matches.of(ann.id)
+    waiting = await world.ladder.matches.of(ann.id)
     assert waiting
     assert waiting.state == "waiting"
 
@@ -235,7 +235,7 @@ async def test_who_went_while_he_joined_does_not_wait_for_ever(world: World) -> 
     assert left
     await matchmaking.went(world, left)  # before his join gets through
     await ann("match:join")
-    waiting = await world.matches.of(ann.id)
+    waiting = await world.ladder.matches.of(ann.id)
     assert waiting
     assert waiting.state == "away"
 
@@ -245,12 +245,12 @@ async def test_one_who_goes_between_claim_and_start_is_away_and_the_other_waits_
 ) -> None:
     ann, bob = await pair_up(world)
     monkeypatch.setattr(state, "LEASE_MS", 1)
-    await world.matches.claim(world.friends.blocked_pairs)
+    await world.ladder.matches.claim(world.friends.blocked_pairs)
     await vanish(world, ann)
     await asyncio.sleep(0.005)
-    for pair in await world.matches.due():
+    for pair in await world.ladder.matches.due():
         await matchmaking._begin(world, pair)
-    states = [await world.matches.of(player.id) for player in (ann, bob)]
+    states = [await world.ladder.matches.of(player.id) for player in (ann, bob)]
     assert [one and one.state for one in states] == ["away", "waiting"]
     assert await active(world, bob) is None
 

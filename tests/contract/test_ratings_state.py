@@ -9,7 +9,7 @@ import pytest
 
 from config.ladder import Leaderboards
 from game.ratings import Rating, Record
-from handlers import reactions
+from handlers import leaderboards, reactions
 from handlers.base import World
 from state.connect import RedisStore
 from state.documents import DocumentStore
@@ -70,6 +70,21 @@ async def test_a_duel_counts_for_the_season_that_it_ended_in(
     assert await ratings.of("ann") == Record(Rating())
 
 
+async def test_who_deletes_his_account_is_on_no_board_and_has_had_his_seasons(
+    redis: RedisStore, documents: DocumentStore, clock: Clock
+) -> None:
+    world: World = await build(redis, documents)
+    await reactions.rate_fighters(world, finished("d1", "ann", world.now()))
+    await leaderboards.bring_up_to_date(world)
+    ladder = world.ladder
+    assert [one["wins"] for one in (await leaderboards.seasons(world, "ann"))["ratings"]] == [1]
+    assert (await ladder.boards.top("wins", ladder.ratings.season, 9, None)).total == 1
+    await leaderboards.strike(world, "ann")
+    await leaderboards.bring_up_to_date(world)
+    assert await leaderboards.seasons(world, "ann") == {"ratings": []}
+    assert (await ladder.boards.top("wins", ladder.ratings.season, 9, None)).total == 0
+
+
 async def test_a_reaction_that_runs_twice_moves_nothing_and_tells_the_same(
     redis: RedisStore, documents: DocumentStore, clock: Clock
 ) -> None:
@@ -83,4 +98,4 @@ async def test_a_reaction_that_runs_twice_moves_nothing_and_tells_the_same(
     abandoned = replace(finished("d2", None, 1), winner_id=None, end_reason="abandoned")
     await reactions.rate_fighters(world, abandoned)
     assert len(told(world).sent("rating:changed")) == 4
-    assert (await world.ratings.of("ann")).wins == 1
+    assert (await world.ladder.ratings.of("ann")).wins == 1

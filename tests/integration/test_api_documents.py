@@ -84,9 +84,29 @@ async def accounts(server: Server, table: Table) -> None:
         assert (await table.call("GET", url, path))[0] == 401
     assert (await table.post(url, "/characters", {"name": "Zed"}, token))[0] == 201
     assert (await table.post(url, "/characters", {}, token))[0] == 422
+    await owning(server, table, token, mine["username"])
     assert (await table.post(url, "/auth/logout", None, token))[0] == 204
     assert (await table.post(url, "/auth/logout", None, token))[0] == 401
     assert (await table.post(url, "/auth/refresh", spent))[0] == 401
+
+
+async def owning(server: Server, table: Table, token: str, username: str) -> None:
+    url, ann = server.url, await table.seat(server.url)
+    guest = ann.tokens["access_token"]
+    body: dict[str, Any] = {"name": "Anna"}
+    path = f"/characters/{ann.id}"
+    assert (await table.call("PATCH", url, path, body, guest))[0] == 200
+    await ann.next("session:renamed")
+    assert (await table.call("PATCH", url, path, {"name": "Bella"}, guest))[0] == 429
+    body = {"username": f"{username}2", "password": PASSWORD}
+    assert (await table.post(url, "/me/register", body, guest))[0] == 200
+    assert (await table.post(url, "/me/register", body, guest))[0] == 409
+    body = {"password": PASSWORD, "new_password": f"{PASSWORD} 2"}
+    assert (await table.post(url, "/me/password", body, token))[0] == 204
+    assert (await table.post(url, "/me/password", body, token))[0] == 403
+    for method, path, status in (("GET", "/me/export", 200), ("DELETE", "/me", 204)):
+        assert (await table.call(method, url, path, token=guest))[0] == status
+        assert (await table.call(method, url, path))[0] == 401
 
 
 async def probes(server: Server, table: Table, documents: Contract) -> None:

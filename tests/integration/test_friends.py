@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.documented import contract
-from tests.fixtures import Stores, on
-from tests.harness import Player, Server, Table, serving
+import pytest
+
+from tests.harness import Player, Server, Table
 
 NOBODY = "0" * 20
 MANY = 50
@@ -23,27 +21,17 @@ async def listed(player: Player) -> dict[str, str]:
     return named((await player.do("friends:list"))["friends"])
 
 
-@asynccontextmanager
-async def pair(table: Table, one: Server, other: Server) -> AsyncIterator[tuple[Player, Player]]:
+@pytest.fixture
+async def two(pair: tuple[Server, Server], table: Table) -> tuple[Player, Player]:
     """Two fresh players, each on his own server."""
-    players = await table.seat(one.url, "ann"), await table.seat(other.url, "bob")
-    yield players
-    for player in players:
-        await player.leave()
+    one, other = pair
+    return await table.seat(one.url, "ann"), await table.seat(other.url, "bob")
 
 
-async def test_friends_and_blocks_hold_on_all_nodes(emptied: Stores, table: Table) -> None:
-    fast = on(emptied, LIMITS__EVENTS_PER_SECOND=1_000, LIMITS__EVENTS_BURST=1_000)
-    async with serving(**fast) as one, serving(**fast) as other:
-        await becoming_friends(table, one, other)
-        await blocking(table, one, other)
-        await a_challenge_from_before(table, one, other)
-        await both_ask_at_once(table, one, other)
-        await asking_and_blocking_at_once(table, one, other)
-    assert contract().take_broken() == []
-
-
-async def becoming_friends(table: Table, one: Server, other: Server) -> None:
+async def test_a_request_waits_and_a_friend_is_seen(
+    pair: tuple[Server, Server], table: Table
+) -> None:
+    one, other = pair
     ann, bob = await table.seat(one.url, "ann"), await table.guest(other.url, "bob")
     asked = await ann.do("friends:add", player_id=bob.id)
     assert named(asked["friends"]) == {"bob": "outgoing"}
@@ -51,7 +39,7 @@ async def becoming_friends(table: Table, one: Server, other: Server) -> None:
     await bob.connect()
     assert bob.ready["resume"]["friend_requests"] == 1
     assert await listed(bob) == {"ann": "incoming"}
-    tablet = await table.player(one.url, bob.tokens).connect()
+    tablet = await table.player(ann.url, bob.tokens).connect()
     (friend,) = (await bob.do("friends:accept", player_id=ann.id))["friends"]
     assert (friend["state"], friend["presence"]["status"]) == ("friend", "online")
     news = await ann.next("friends:changed", lambda news: news["friend"]["state"] == "friend")
@@ -69,66 +57,64 @@ async def becoming_friends(table: Table, one: Server, other: Server) -> None:
     for event in ("friends:add", "friends:block"):
         assert await ann.fails(event, player_id=NOBODY) == "not_found"
         assert await ann.fails(event, player_id=ann.id) == "validation_failed"
-    for player in (ann, bob, tablet):
-        await player.leave()
 
 
-async def blocking(table: Table, one: Server, other: Server) -> None:
-    async with pair(table, one, other) as (ann, bob):
-        await ann.do("friends:add", player_id=bob.id)
-        await bob.do("friends:add", player_id=ann.id)
-        whisper = await bob.do("chat:whisper", to=ann.id, text="hello")
-        assert named((await ann.do("friends:block", player_id=bob.id))["friends"]) == {
-            "bob": "blocked"
-        }
-        await bob.next("friends:changed", lambda news: news["friend"] is None)
-        for player, target in ((ann, bob), (bob, ann)):
-            assert await player.fails("chat:whisper", to=target.id, text="hi") == "forbidden"
-            challenge = {"opponent_id": target.id, "key": "1"}
-            assert await player.fails("duel:challenge", **challenge) == "forbidden"
-        edited = {"message_id": whisper["message"]["id"], "text": "something worse"}
-        assert await bob.fails("chat:edit", **edited) == "forbidden"
-        assert await bob.fails("friends:add", player_id=ann.id) == "forbidden"
-        assert await ann.fails("friends:add", player_id=bob.id) == "conflict"
-        assert await listed(bob) == {}
-        assert (await ann.do("friends:unblock", player_id=bob.id))["friends"] == []
-        await bob.do("chat:whisper", to=ann.id, text="hello again")
+async def test_a_block_holds_both_ways_on_all_nodes(two: tuple[Player, Player]) -> None:
+    ann, bob = two
+    await ann.do("friends:add", player_id=bob.id)
+    await bob.do("friends:add", player_id=ann.id)
+    whisper = await bob.do("chat:whisper", to=ann.id, text="hello")
+    assert named((await ann.do("friends:block", player_id=bob.id))["friends"]) == {"bob": "blocked"}
+    await bob.next("friends:changed", lambda news: news["friend"] is None)
+    for player, target in ((ann, bob), (bob, ann)):
+        assert await player.fails("chat:whisper", to=target.id, text="hi") == "forbidden"
+        challenge = {"opponent_id": target.id, "key": "1"}
+        assert await player.fails("duel:challenge", **challenge) == "forbidden"
+    edited = {"message_id": whisper["message"]["id"], "text": "something worse"}
+    assert await bob.fails("chat:edit", **edited) == "forbidden"
+    assert await bob.fails("friends:add", player_id=ann.id) == "forbidden"
+    assert await ann.fails("friends:add", player_id=bob.id) == "conflict"
+    assert await listed(bob) == {}
+    assert (await ann.do("friends:unblock", player_id=bob.id))["friends"] == []
+    await bob.do("chat:whisper", to=ann.id, text="hello again")
 
 
-async def a_challenge_from_before(table: Table, one: Server, other: Server) -> None:
-    async with pair(table, one, other) as (ann, bob):
-        duel = (await bob.do("duel:challenge", opponent_id=ann.id, key="1"))["duel"]
-        await ann.do("friends:block", player_id=bob.id)
-        assert await ann.fails("duel:accept", duel_id=duel["id"]) == "forbidden"
-        await ann.do("duel:decline", duel_id=duel["id"])
+async def test_a_challenge_from_before_a_block_cannot_be_accepted(
+    two: tuple[Player, Player],
+) -> None:
+    ann, bob = two
+    duel = (await bob.do("duel:challenge", opponent_id=ann.id, key="1"))["duel"]
+    await ann.do("friends:block", player_id=bob.id)
+    assert await ann.fails("duel:accept", duel_id=duel["id"]) == "forbidden"
+    await ann.do("duel:decline", duel_id=duel["id"])
 
 
-async def both_ask_at_once(table: Table, one: Server, other: Server) -> None:
-    async with pair(table, one, other) as (ann, bob):
-        asked = [
-            player.ask("friends:add", player_id=target.id)
-            for _ in range(MANY // 2)
-            for player, target in ((ann, bob), (bob, ann))
-        ]
-        answers = await asyncio.gather(*asked)
-        assert all(answer["ok"] for answer in answers)
-        assert await listed(ann) == {"bob": "friend"}
-        assert await listed(bob) == {"ann": "friend"}
+async def test_both_asking_at_once_are_friends(two: tuple[Player, Player]) -> None:
+    ann, bob = two
+    asked = [
+        player.ask("friends:add", player_id=target.id)
+        for _ in range(MANY // 2)
+        for player, target in ((ann, bob), (bob, ann))
+    ]
+    answers = await asyncio.gather(*asked)
+    assert all(answer["ok"] for answer in answers)
+    assert await listed(ann) == {"bob": "friend"}
+    assert await listed(bob) == {"ann": "friend"}
 
 
-async def asking_and_blocking_at_once(table: Table, one: Server, other: Server) -> None:
-    async with pair(table, one, other) as (ann, bob):
-        second = await table.player(one.url, bob.tokens).connect()
-        steps: list[Any] = []
-        for number in range(MANY // 2):
-            asker = (bob, second)[number % 2]
-            steps.append(asker.ask("friends:add", player_id=ann.id))
-            event = "friends:block" if number % 5 == 2 else "friends:accept"
-            steps.append(ann.ask(event, player_id=bob.id))
-        codes = {
-            answer["error"]["code"] for answer in await asyncio.gather(*steps) if not answer["ok"]
-        }
-        assert codes <= {"forbidden", "not_found"}
-        assert await listed(ann) == {"bob": "blocked"}
-        assert await listed(bob) == {}
-        assert await second.fails("chat:whisper", to=ann.id, text="hi") == "forbidden"
+async def test_of_asking_and_blocking_at_once_the_block_stays(
+    two: tuple[Player, Player], table: Table
+) -> None:
+    ann, bob = two
+    second = await table.player(ann.url, bob.tokens).connect()
+    steps: list[Any] = []
+    for number in range(MANY // 2):
+        asker = (bob, second)[number % 2]
+        steps.append(asker.ask("friends:add", player_id=ann.id))
+        event = "friends:block" if number % 5 == 2 else "friends:accept"
+        steps.append(ann.ask(event, player_id=bob.id))
+    codes = {answer["error"]["code"] for answer in await asyncio.gather(*steps) if not answer["ok"]}
+    assert codes <= {"forbidden", "not_found"}
+    assert await listed(ann) == {"bob": "blocked"}
+    assert await listed(bob) == {}
+    assert await second.fails("chat:whisper", to=ann.id, text="hi") == "forbidden"

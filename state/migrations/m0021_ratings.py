@@ -7,5 +7,6 @@ from state.documents import DocumentStore
 
 async def run(documents: DocumentStore) -> None:
     """Make them, unless they are there."""
-    await documents.call("ratings", "create_index", [("season", 1)])
+    for field in ("season", "player"):
+        await documents.call("ratings", "create_index", [(field, 1)])
     await documents.call("rated", "create_index", [("expires_at", 1)], expireAfterSeconds=0)
