@@ -99,7 +99,9 @@ class Guest:
     async def panel(self, name: str) -> None:
         """Bring a view to the stage, or the chat or the people to the front."""
         switch = self.page.locator(f"#go-{name}")
-        if not await switch.is_visible() and await self.page.locator("#more").is_visible():
+        if name == "account":
+            await self.page.click("#me-button")
+        elif not await switch.is_visible() and await self.page.locator("#more").is_visible():
             await self.page.click("#more")
         if await switch.is_visible():
             await switch.click()
@@ -115,7 +117,7 @@ class Guest:
     async def card(self, name: str) -> None:
         """Open another player's card."""
         await self.panel("people")
-        await self.page.locator("button.who", has_text=name).click()
+        await self.page.locator("#people-list button.who", has_text=name).click()
         await expect(self.page.locator(".player-card")).to_be_visible()
 
     async def challenge(self, other: Guest) -> None:

@@ -50,7 +50,7 @@ async def test_axe_finds_nothing_wrong(
     assert await violations(ann) == []
     bob = await room.guest(web.url, "Bob")
     await ann.enter(web.url)
-    for panel in ("chat", "people", "blackjack", "shop", "wallet", "ranks", "table"):
+    for panel in ("chat", "people", "blackjack", "shop", "wallet", "ranks", "account", "table"):
         await ann.panel(panel)
         if panel == "chat":
             await ann.say("hello")
@@ -129,7 +129,17 @@ async def test_nothing_is_cut_off_on_a_narrow_screen(web: Server, room: Room) ->
     bob = await room.guest(web.url, "Bob")
     ann = await room.guest(web.url, "A rather long name here", NARROW, has_touch=True)
     fits = "document.documentElement.scrollWidth <= innerWidth"
-    for panel in ("table", "chat", "people", "blackjack", "shop", "wallet", "ranks", "table"):
+    for panel in (
+        "table",
+        "chat",
+        "people",
+        "blackjack",
+        "shop",
+        "wallet",
+        "ranks",
+        "account",
+        "table",
+    ):
         await ann.panel(panel)
         await settled(ann, fits)
         shown = ann.page.locator("#main > .panel").locator("visible=true")

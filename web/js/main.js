@@ -1,5 +1,6 @@
 /** The page: puts its parts together. */
 
+import { Account } from "./account.js";
 import { Blackjack } from "./blackjack.js";
 import { Chat } from "./chat.js";
 import { Connection } from "./connection.js";
@@ -16,7 +17,7 @@ import { News } from "./news.js";
 import { attempt, question, toast } from "./notices.js";
 import { showOffers } from "./offers.js";
 import { People } from "./people.js";
-import { initial, PlayerCard } from "./player_card.js";
+import { PlayerCard } from "./player_card.js";
 import { Purse } from "./purse.js";
 import { Ranks } from "./ranks.js";
 import { Rooms } from "./rooms.js";
@@ -96,7 +97,8 @@ function start() {
   new News(connection);
   const ladder = new Ladder(connection, duels);
   const ranks = new Ranks(connection, () => rooms.me.id, (who) => card.open(who));
-  wireConnection(connection, { rooms, duels, chat, people, friends, purse, shop, jack, ladder, ranks });
+  const account = new Account(session, connection);
+  wireConnection(connection, { account, rooms, duels, chat, people, friends, purse, shop, jack, ladder, ranks });
   wireTable(duels, rooms, chat);
   byId("sign-out").addEventListener("click", signOut);
   connection.open();
@@ -111,9 +113,9 @@ async function signOut() {
 
 /**
  * @param {Connection} socket
- * @param {{rooms: Rooms, duels: Duels, chat: Chat, people: People, friends: Friends, purse: Purse, shop: Shop, jack: Blackjack, ladder: Ladder, ranks: Ranks}} parts
+ * @param {{account: Account, rooms: Rooms, duels: Duels, chat: Chat, people: People, friends: Friends, purse: Purse, shop: Shop, jack: Blackjack, ladder: Ladder, ranks: Ranks}} parts
  */
-function wireConnection(socket, { rooms, duels, chat, people, friends, purse, shop, jack, ladder, ranks }) {
+function wireConnection(socket, { account, rooms, duels, chat, people, friends, purse, shop, jack, ladder, ranks }) {
   let missed = 0;
   socket.on("chat:message", (message) => {
     if (socket.catchingUp && message.from.id !== rooms.me.id) missed += 1;
@@ -127,8 +129,7 @@ function wireConnection(socket, { rooms, duels, chat, people, friends, purse, sh
   socket.addEventListener("ready", async (event) => {
     const back = /** @type {CustomEvent<Back>} */ (event).detail;
     const { player, resume } = back.ready;
-    byId("me").textContent = player.name;
-    byId("initial").textContent = initial(player.name);
+    account.show(player);
     duels.me = player.id;
     chat.begin(player);
     chat.mute(resume.muted_until);
@@ -141,7 +142,7 @@ function wireConnection(socket, { rooms, duels, chat, people, friends, purse, sh
     } else sayRecovered(back.away, heard);
     await duels.resume(resume.duel);
     rooms.resend();
-    await Promise.all([purse.look(), jack.resume(), shop.look(), friends.resume(), ladder.resume(resume.match), ranks.look()]);
+    await Promise.all([purse.look(), jack.resume(), shop.look(), friends.resume(), ladder.resume(resume.match), ranks.look(), account.look()]);
     if (back.first) followLink(duels);
     document.documentElement.dataset.ready = back.first ? "first" : back.recovered ? "recovered" : "fresh";
   });

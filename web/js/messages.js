@@ -11,6 +11,7 @@ import { KEPT } from "./rooms.js";
  *   challenge(id: string): void, card(who: {id: string, name: string}): void, blocked(id: string): boolean, may(m: ChatMessage): boolean, me(): string,
  *   retry(room: Room, key: string): void, drop(room: Room, key: string): void}} Acts */
 
+const DELETED = "deleted"; // whose account is gone: nobody to whisper to
 const NEAR = 90; // pixels from an end
 const SAME_SPEAKER_MS = 4 * 60_000;
 const WATCH_LINK = /(https?:\/\/[^\s#]+\/#duel=([a-z0-9-]{1,64}))/;
@@ -174,7 +175,7 @@ export class MessageList {
       act("Edit", () => this.#edit(item, message));
       act("Delete", () => acts.remove(message));
     }
-    if (!mine) {
+    if (!mine && message.from.id !== DELETED) {
       act("Whisper", () => acts.whisper(message.from));
       act("Challenge", () => acts.challenge(message.from.id));
       act("Report", () => acts.report(message));

@@ -2,9 +2,9 @@
 
 import { byId } from "./dom.js";
 
-const VIEWS = ["table", "blackjack", "shop", "wallet", "ranks"];
+const VIEWS = ["table", "blackjack", "shop", "wallet", "ranks", "account"];
 const SIDES = ["chat", "people"];
-const EXTRA = VIEWS.slice(1); // behind "More" on a narrow screen
+const EXTRA = VIEWS.slice(1, -1); // behind "More" on a narrow screen
 const KEY = "showdown.view";
 
 const narrow = matchMedia("(max-width: 760px)");
