@@ -133,6 +133,15 @@ class Guest:
         await self.panel("table")
         await self.page.click("#find-button")
 
+    async def deal(self) -> bool:
+        """Bet at blackjack; whether there is something to decide."""
+        dealt = "document.querySelector('#jack-hands [data-game]')?.dataset.game ?? ''"
+        before = await self.page.evaluate(dealt)
+        await self.page.get_by_role("button", name="Deal", exact=True).click()
+        fresh = self.page.locator(f"#jack-hands [data-game]:not([data-game='{before}'])")
+        await expect(fresh.first).to_be_visible()
+        return not await self.page.locator("#bet").is_visible()
+
     async def turn(self) -> bool:
         """Wait for the next cards, past a showdown; false when the duel is over instead."""
         page = self.page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import expect
 
-from tests.e2e.browser import NARROW, Guest, Room, apart
+from tests.e2e.browser import NARROW, Room, apart
 from tests.harness import Server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -73,21 +73,6 @@ async def test_things_are_bought_used_and_sold(web: Server, room: Room) -> None:
     await expect(dear.locator(".have")).to_have_text("You have 1")
 
 
-async def dealt(guest: Guest) -> bool:
-    """Bet 50; whether there is something to decide."""
-    page = guest.page
-    before = (
-        await page.locator("#jack-hands [data-game]").first.get_attribute("data-game", timeout=100)
-        if await page.locator("#jack-hands [data-game]").count()
-        else ""
-    )
-    await page.get_by_role("button", name="Deal", exact=True).click()
-    await expect(
-        page.locator(f"#jack-hands [data-game]:not([data-game='{before}'])").first
-    ).to_be_visible()
-    return await page.locator("#jack-stand, #jack-decline").locator("visible=true").count() > 0
-
-
 async def test_a_game_of_blackjack_goes_on_after_a_reload_and_is_verified(
     web: Server, room: Room
 ) -> None:
@@ -95,7 +80,7 @@ async def test_a_game_of_blackjack_goes_on_after_a_reload_and_is_verified(
     page = ann.page
     await ann.panel("blackjack")
     for _ in range(6):  # a natural blackjack leaves nothing to decide
-        if await dealt(ann):
+        if await ann.deal():
             break
     cards = "[...document.querySelectorAll('#blackjack .card')].map(c => c.dataset.card)"
     before = await page.evaluate(cards)
