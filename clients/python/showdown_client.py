@@ -21,6 +21,12 @@ import socketio
 ANSWER_SECONDS = 15.0
 
 
+class AccountAnswer(TypedDict):
+    """The account as it is now."""
+
+    account: AccountView
+
+
 class AccountView(TypedDict):
     """Who signs in; `username` is null for guests."""
 
@@ -73,9 +79,17 @@ class BoostView(TypedDict):
 
 
 class CharacterAnswer(TypedDict):
-    """The new character."""
+    """The character as it is now."""
 
     character: CharacterView
+
+
+class CharacterExport(TypedDict):
+    """A character, and all records of it as the server keeps them, the newest first."""
+
+    id: str
+    name: str
+    records: dict[str, list[dict[str, Any]]]
 
 
 class CharacterView(TypedDict):
@@ -220,6 +234,14 @@ class ErrorObject(TypedDict):
     retry_after: NotRequired[float]
     errors: NotRequired[list[FieldProblem]]
     request_id: str
+
+
+class Export(TypedDict):
+    """An account; times in milliseconds, `username` is null for guests."""
+
+    exported_at: int
+    account: dict[str, Any]
+    characters: list[CharacterExport]
 
 
 class Farewell(TypedDict):
@@ -584,6 +606,13 @@ class Received(TypedDict):
     received: bool
 
 
+class Renamed(TypedDict):
+    """The name that a player has from now on."""
+
+    player_id: str
+    name: str
+
+
 class ReportReply(TypedDict):
     """What the moderators know the report by."""
 
@@ -895,6 +924,15 @@ class Showdown:
         answer: MeAnswer = await self._call("GET", "/api/v1/me")
         return answer
 
+    async def delete(self) -> None:
+        """Delete the caller's account, for good.
+
+        Raises:
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, stale_version,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        await self._call("DELETE", "/api/v1/me")
+
     async def characters(self) -> CharactersAnswer:
         """List the characters of the caller's account.
 
@@ -936,6 +974,54 @@ class Showdown:
             f"/api/v1/leaderboards/{board}",
             query={**_given({"limit": limit, "season": season, "after": after})},
         )
+        return answer
+
+    async def rename_character(self, *, id: str, name: str) -> CharacterAnswer:
+        """Give a character of the caller's another name; its live connections are told.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, not_found, stale_version,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: CharacterAnswer = await self._call(
+            "PATCH", f"/api/v1/characters/{id}", {"name": name}
+        )
+        return answer
+
+    async def register_guest(self, *, username: str, password: str) -> AccountAnswer:
+        """Give a guest's account a user name and a password; all that it has stays.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, conflict, stale_version,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: AccountAnswer = await self._call(
+            "POST", "/api/v1/me/register", {"username": username, "password": password}
+        )
+        return answer
+
+    async def change_password(self, *, password: str, new_password: str) -> None:
+        """Take another password; all sign-ins of the account but the caller's end.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, conflict, stale_version,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        await self._call(
+            "POST", "/api/v1/me/password", {"password": password, "new_password": new_password}
+        )
+
+    async def export(self) -> Export:
+        """Everything that belongs to the caller's account, as a file.
+
+        Raises:
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, not_found,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Export = await self._call("GET", "/api/v1/me/export")
         return answer
 
     async def health_live(self) -> Liveness:
@@ -1631,6 +1717,11 @@ class Showdown:
     @overload
     def on(
         self, event: Literal["session:ready"], handler: Callable[[SessionReady], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["session:renamed"], handler: Callable[[Renamed], object]
     ) -> None: ...
 
     @overload
