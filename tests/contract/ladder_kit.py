@@ -60,6 +60,7 @@ async def build(
         settings=settings,
         now=clock,
         accounts=Accounts(documents, settings, clock),
+        profiles=cast("Any", None),
         tokens=cast("Any", None),
         rates=cast("Any", None),
         live=Live(redis, settings.limits, "n1", 10),
