@@ -47,7 +47,9 @@ async def main() -> None:
 async def rank(table: Table, url: str) -> None:
     """A board of players whose duels are over."""
     players = [await table.seat(url, name) for name in OTHERS]
-    for number, (winner, loser) in enumerate([*pairwise(players), (players[4], players[1]), (players[2], players[3])]):
+    for number, (winner, loser) in enumerate(
+        [*pairwise(players), (players[4], players[1]), (players[2], players[3])]
+    ):
         duel = await table.duel(winner, loser, key=f"k{number}")
         await loser.do("duel:forfeit", duel_id=duel["id"])
 

@@ -63,9 +63,7 @@ export class Chat {
       remove: (/** @type {ChatMessage} */ message) => this.#remove(message),
       report: (/** @type {ChatMessage} */ message) => this.#report(message),
       whisper: (/** @type {Named} */ who) => this.whisper(who),
-      challenge: (/** @type {string} */ id) => this.outside.challenge(id),
-      card: (/** @type {Named} */ who) => this.outside.card(who),
-      blocked: (/** @type {string} */ id) => this.outside.blocked(id),
+      ...this.outside,
       retry: (/** @type {Room} */ room, /** @type {string} */ key) => this.#again(room, waiting(room, key)),
       drop: (/** @type {Room} */ room, /** @type {string} */ key) => {
         const one = waiting(room, key);

@@ -102,12 +102,12 @@ export class PlayerCard {
    */
   #robbery(who, close) {
     const send = () => (close(), this.#rob(who));
-    return part("mask", "Robbery", "You may get some of the coins, or be caught and pay a tenth of yours.", send, el("button", { class: "danger-text", text: "Try to rob …" }));
+    return part("mask", "Robbery", "You may get some of the coins, or be caught and pay some of yours.", send, el("button", { class: "danger-text", text: "Try to rob …" }));
   }
 
   /** @param {Named} who */
   async #rob(who) {
-    const text = "If you are caught you pay a tenth of your coins to the victim, and everybody lies low for a while after an attempt.";
+    const text = "If you are caught you pay some of your coins to the victim, and everybody lies low for a while after an attempt.";
     const sure = await question({ title: `Rob \u2068${who.name}\u2069?`, text, ok: "Try it", danger: true });
     if (sure === null) return;
     try {
