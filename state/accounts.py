@@ -255,7 +255,7 @@ class Accounts:
 
     async def revoke(self, family: str) -> None:
         """End a sign-in: its refresh token is good no more."""
-        await self._set("families", {"_id": family}, {"revoked": True})
+        await self._documents.update_guarded("families", {"_id": family}, {"revoked": True})
 
     # Inside
 
@@ -298,14 +298,15 @@ class Accounts:
     async def _swap(self, family: str, secret: str, fresh: str) -> bool:
         guard = {"_id": family, "current": _digest(secret), "revoked": False}
         expires_at = self._date() + self._refresh_life
-        return await self._set(
+        return await self._documents.update_guarded(
             "families", guard, {"current": _digest(fresh), "expires_at": expires_at}
         )
 
     async def _replace_password(self, found: Document, password: str) -> None:
         # Guarded by the old hash: of nodes that start at once, one writes.
         guard = {"_id": found["_id"], "password": found["password"]}
-        await self._set("accounts", guard, {"password": await self._passwords.hash(password)})
+        fields = {"password": await self._passwords.hash(password)}
+        await self._documents.update_guarded("accounts", guard, fields)
 
     async def _revoke_all(self, account_id: str) -> list[str]:
         query = {"account_id": account_id}
@@ -318,12 +319,6 @@ class Accounts:
         if found is None:
             raise NotFound
         return found
-
-    async def _set(self, collection: str, guard: Document, fields: Document) -> bool:
-        done = await self._documents.call(
-            collection, "update_one", guard, {"$set": fields}, hint="_id_"
-        )
-        return bool(done.matched_count)
 
     def _date(self) -> datetime:
         return datetime.fromtimestamp(self._now() / 1000, UTC)

@@ -184,6 +184,5 @@ class Archive:
 
     async def _save_in_archive(self, message_id: MessageId, changed: Stored) -> bool:
         guard = {"_id": str(message_id), "rev": changed.rev - 1}
-        update = {"$set": messages.changed_fields(messages.change_of(changed))}
-        saved = await self._documents.call("messages", "update_one", guard, update, hint="_id_")
-        return bool(saved.matched_count)
+        fields = messages.changed_fields(messages.change_of(changed))
+        return await self._documents.update_guarded("messages", guard, fields)
