@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -34,6 +34,7 @@ PAGE_MESSAGES = 100  # protocol.md, chat:history
 ARCHIVE_SECONDS = 1.0  # what is only in Redis is at most about this old
 AGAIN_MS = 20_000  # who was not answered has asked again by then
 TOO_FAST = "Too many messages."
+ONESELF = FieldProblem(field="to", message="You cannot whisper to yourself.", type="oneself")
 
 RoomName = Annotated[str, StringConstraints(pattern=ROOM_PATTERN)]
 MessageIdText = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -192,7 +193,7 @@ async def whisper(cmd: Whisper, ctx: Context) -> MessageReply:
         RateLimited: too many messages; too many refusals mute.
     """
     if cmd.to == ctx.player_id:
-        raise _problem("to", "You cannot whisper to yourself.", "oneself")
+        raise ValidationFailed(errors=[ONESELF])
     other = await ctx.world.accounts.player(cmd.to)
     return await _say(Room.between(ctx.player_id, other.id), cmd.text, cmd.client_id, ctx)
 
@@ -207,7 +208,7 @@ async def history(cmd: ReadHistory, ctx: Context) -> HistoryReply:
         Forbidden: it is not the caller's to read.
     """
     room = Room.named(cmd.room)
-    before = _before(cmd)
+    before = MessageId.cursor(cmd.before, cmd.room) if cmd.before else None
     await _check_access(room, ctx)
     page = await ctx.world.archive.history(room.name, before, cmd.limit)
     return HistoryReply(messages=page.messages, next_before=page.next_before)
@@ -229,6 +230,7 @@ async def edit(cmd: EditMessage, ctx: Context) -> MessageReply:
     await _check_voice(ctx)
     message_id = _message_id(cmd, ctx)
     editor = _editor(ctx)
+    await _note("edit_message", message_id, ctx)
     message = await ctx.world.archive.change(message_id, lambda one: editor.edit(one, text))
     await _publish("chat:edited", message, ctx)
     return MessageReply(message=message)
@@ -243,7 +245,9 @@ async def delete(cmd: OneMessage, ctx: Context) -> MessageReply:
         Forbidden: it is not the caller's to change, or not any more.
         StaleVersion: others were faster every time.
     """
-    message = await ctx.world.archive.change(_message_id(cmd, ctx), _editor(ctx).delete)
+    message_id = _message_id(cmd, ctx)
+    await _note("delete_message", message_id, ctx)
+    message = await ctx.world.archive.change(message_id, _editor(ctx).delete)
     # Deleted before, it is told again: the first time may have died before it was told.
     await _publish("chat:deleted", message, ctx)
     return MessageReply(message=message)
@@ -256,11 +260,14 @@ async def report(cmd: ReportMessage, ctx: Context) -> ReportReply:
     Raises:
         NotFound: there is no such message, or it is not the caller's to see.
         Forbidden: its room is not the caller's to read.
+        RateLimited: the caller reports more than LIMITS__REPORTS_PER_HOUR.
     """
     message_id = _message_id(cmd, ctx)
     await _check_access(Room.named(message_id.room), ctx)
     message = await ctx.world.archive.find(message_id)
-    report_id = await ctx.world.archive.report(message, _author(ctx), cmd.reason, ctx.now())
+    await ctx.world.rates.report(ctx.player_id)
+    file = ctx.world.moderation.reports.file
+    report_id = await file(message, _author(ctx), cmd.reason, ctx.now())
     return ReportReply(report_id=report_id)
 
 
@@ -354,6 +361,15 @@ async def _members(ids: list[str], world: World) -> list[Member]:
     return [Member(id=one, name=presence[one].name, status=presence[one].status) for one in ids]
 
 
+async def _note(
+    action: Literal["edit_message", "delete_message"], of: MessageId, ctx: Context
+) -> None:
+    # Before it is done, for want of a step common to both stores: what was done is in the log.
+    if ctx.caller.moderates:
+        message = await ctx.world.archive.find(of)
+        await ctx.world.moderation.actions.note(ctx.caller.account_id, action, message)
+
+
 def _author(ctx: Context) -> Author:
     return Author(id=ctx.player_id, name=ctx.caller.name)
 
@@ -376,19 +392,3 @@ def _message_id(cmd: OneMessage, ctx: Context) -> MessageId:
     if room.kind is Kind.WHISPER and ctx.player_id not in room.ids and not ctx.caller.moderates:
         raise NotFound("There is no such message.")
     return message_id
-
-
-def _before(cmd: ReadHistory) -> MessageId | None:
-    if cmd.before is None:
-        return None
-    try:
-        before = MessageId.parse(cmd.before)
-    except NotFound:
-        before = None
-    if before is None or before.room != cmd.room:
-        raise _problem("before", "It is no message of this room.", "message_id")
-    return before
-
-
-def _problem(field: str, message: str, kind: str) -> ValidationFailed:
-    return ValidationFailed(errors=[FieldProblem(field=field, message=message, type=kind)])

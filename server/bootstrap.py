@@ -35,6 +35,7 @@ from state.documents import DocumentStore
 from state.duels import Duels
 from state.economy import Economy
 from state.live import Clock, Live
+from state.moderation import Moderation
 from state.rates import Rates
 from state.recovery import Recovery
 from state.tokens import Tokens
@@ -99,6 +100,7 @@ def build(
         archive=Archive(documents, redis, settings, metrics.archived.inc),
         duels=duels,
         economy=Economy.build(documents, duels, settings, clock),
+        moderation=Moderation.build(documents, clock, metrics.open_reports.set),
         publisher=publisher,
         reactions=reactions.react,
         provider=payments.provider(settings),

@@ -74,6 +74,7 @@ class Node:
             archive=elsewhere,
             duels=elsewhere,
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
+            moderation=elsewhere,
             publisher=cast("Any", self.publisher),
             reactions=elsewhere,
         )
