@@ -98,7 +98,7 @@ class ActionReply(TypedDict):
     entry: LogEntry
 
 
-class ReportReply(TypedDict):
+class ResolvedReport(TypedDict):
     """The report as it is now."""
 
     report: ReportView
@@ -196,7 +196,7 @@ async def unban_player(cmd: Lift, ctx: Context) -> ActionReply:
 
 
 @route("POST", "/moderation/reports/{report_id}/resolve", ResolveReport, roles=MODERATORS)
-async def resolve_report(cmd: ResolveReport, ctx: Context) -> ReportReply:
+async def resolve_report(cmd: ResolveReport, ctx: Context) -> ResolvedReport:
     """Close a report, and mute or ban its author if that is the action.
 
     Raises:
@@ -212,7 +212,7 @@ async def resolve_report(cmd: ResolveReport, ctx: Context) -> ReportReply:
         ctx.caller.account_id, cmd.report_id, cmd.action, cmd.note, seconds
     )
     await _followed(entry, ctx)
-    return ReportReply(report=reports.view(report))
+    return ResolvedReport(report=reports.view(report))
 
 
 @route("PUT", "/accounts/{account_id}/role", ChangeRole, roles=ADMINS)

@@ -32,10 +32,10 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=names.DISPLAY_C
 
 
 class ListReports(Payload):
-    """Which reports: the oldest, or those after the one that a page ended with."""
+    """Which reports: the oldest, or those after the cursor that a page ended with."""
 
     status: ReportStatus = "open"
-    after: Id | None = None
+    cursor: Id | None = None
     limit: Limit = PAGE
 
 
@@ -58,15 +58,15 @@ class OnePlayer(Payload):
 
 
 class ListSanctions(Payload):
-    """Mutes or bans: the newest, or those before the one that a page ended with."""
+    """Mutes or bans: the newest, or those before the cursor of a page."""
 
     kind: SanctionKind
-    before: Id | None = None
+    cursor: Id | None = None
     limit: Limit = PAGE
 
 
 class ReadLog(Payload):
-    """Which actions: the newest, or those before the one that a page ended with.
+    """Which actions: the newest, or those before the cursor of a page.
 
     `by` and `whom` are accounts.
     """
@@ -74,15 +74,15 @@ class ReadLog(Payload):
     action: Action | None = None
     by: Id | None = None
     whom: Id | None = None
-    before: Id | None = None
+    cursor: Id | None = None
     limit: Limit = PAGE
 
 
 class ReportsReply(TypedDict):
-    """Reports, the oldest first; `next_after` is null when there are no more."""
+    """Reports, the oldest first; `next_cursor` is null when there are no more."""
 
     reports: list[ReportView]
-    next_after: str | None
+    next_cursor: str | None
 
 
 class ReportInContext(TypedDict):
@@ -94,8 +94,8 @@ class ReportInContext(TypedDict):
 
     report: ReportView
     message_now: ChatMessage | None
-    before: list[ChatMessage]
-    after: list[ChatMessage]
+    said_before: list[ChatMessage]
+    said_after: list[ChatMessage]
 
 
 class KnownPlayer(TypedDict):
@@ -116,37 +116,37 @@ class KnownPlayer(TypedDict):
 class PlayersReply(TypedDict):
     """Players by name, at most 50."""
 
-    players: list[KnownPlayer]
+    found: list[KnownPlayer]
 
 
 class PlayerRecord(TypedDict):
     """All players of one account, and the newest 50 reports, mutes and bans of it."""
 
-    players: list[KnownPlayer]
+    characters: list[KnownPlayer]
     reports: list[ReportView]
     sanctions: list[SanctionView]
 
 
 class SanctionsReply(TypedDict):
-    """In force now, the newest first; `next_before` is null when there are no more."""
+    """In force now, the newest first; `next_cursor` is null when there are no more."""
 
     sanctions: list[SanctionView]
-    next_before: str | None
+    next_cursor: str | None
 
 
 class LogReply(TypedDict):
-    """Actions, the newest first; `next_before` is null when there are no more."""
+    """Actions, the newest first; `next_cursor` is null when there are no more."""
 
     entries: list[LogEntry]
-    next_before: str | None
+    next_cursor: str | None
 
 
 @route("GET", "/moderation/reports", ListReports, roles=MODERATORS)
 async def list_reports(cmd: ListReports, ctx: Context) -> ReportsReply:
     """List reports, those that wait longest first."""
-    found = await ctx.world.moderation.reports.page(cmd.status, cmd.after or "", cmd.limit + 1)
+    found = await ctx.world.moderation.reports.page(cmd.status, cmd.cursor or "", cmd.limit + 1)
     page = found[: cmd.limit]
-    return ReportsReply(reports=page, next_after=page[-1]["id"] if page != found else None)
+    return ReportsReply(reports=page, next_cursor=page[-1]["id"] if page != found else None)
 
 
 @route("GET", "/moderation/reports/{report_id}", OneReport, roles=MODERATORS)
@@ -160,14 +160,14 @@ async def get_report(cmd: OneReport, ctx: Context) -> ReportInContext:
     message_id = MessageId.parse(report["message"]["id"])
     before, after = await _around(message_id, ctx.world)
     now = await _now(message_id, ctx.world)
-    return ReportInContext(report=report, message_now=now, before=before, after=after)
+    return ReportInContext(report=report, message_now=now, said_before=before, said_after=after)
 
 
 @route("GET", "/moderation/players", FindPlayers, roles=MODERATORS)
 async def find_players(cmd: FindPlayers, ctx: Context) -> PlayersReply:
     """Find players whose name, or their account's user name, begins with a text."""
     found = await ctx.world.moderation.records.search(cmd.name, FOUND)
-    return PlayersReply(players=[_known(one) for one in found])
+    return PlayersReply(found=[_known(one) for one in found])
 
 
 @route("GET", "/moderation/players/{player_id}", OnePlayer, roles=MODERATORS)
@@ -182,7 +182,7 @@ async def get_record(cmd: OnePlayer, ctx: Context) -> PlayerRecord:
     if not players:  # the account was deleted just now
         raise NotFound("There is no such player.")
     return PlayerRecord(
-        players=[_known(one) for one in players],
+        characters=[_known(one) for one in players],
         reports=await moderation.reports.about([one.id for one in players], RECENT),
         sanctions=await moderation.records.sanctions(players[0].account_id, RECENT),
     )
@@ -192,19 +192,19 @@ async def get_record(cmd: OnePlayer, ctx: Context) -> PlayerRecord:
 async def list_sanctions(cmd: ListSanctions, ctx: Context) -> SanctionsReply:
     """List the mutes or the bans that are in force; those of the mute ladder are not there."""
     records = ctx.world.moderation.records
-    found = await records.in_force(cmd.kind, cmd.before, cmd.limit + 1)
+    found = await records.in_force(cmd.kind, cmd.cursor, cmd.limit + 1)
     page = found[: cmd.limit]
-    return SanctionsReply(sanctions=page, next_before=page[-1]["id"] if page != found else None)
+    return SanctionsReply(sanctions=page, next_cursor=page[-1]["id"] if page != found else None)
 
 
 @route("GET", "/moderation/log", ReadLog, roles=ADMINS)
 async def read_log(cmd: ReadLog, ctx: Context) -> LogReply:
     """List what moderators and administrators did, to whom, when and why."""
     found = await ctx.world.moderation.records.log(
-        cmd.before, cmd.limit + 1, action=cmd.action, by=cmd.by, whom=cmd.whom
+        cmd.cursor, cmd.limit + 1, action=cmd.action, by=cmd.by, whom=cmd.whom
     )
     page = found[: cmd.limit]
-    return LogReply(entries=page, next_before=page[-1]["id"] if page != found else None)
+    return LogReply(entries=page, next_cursor=page[-1]["id"] if page != found else None)
 
 
 async def _around(
