@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -19,9 +18,10 @@ from state.documents import DocumentStore
 from tests.chaos.chaos_kit import dead, on_stores_of, quick, started, until
 from tests.chaos.gamblers import Gambler
 from tests.harness import Server, Table
+from tests.sizes import sized
 
-GAMBLERS = int(os.environ.get("GAMBLERS", "24"))
-SECONDS = float(os.environ.get("GAMBLING_SECONDS", "12"))
+GAMBLERS = sized("GAMBLERS", 24, 200)
+SECONDS = sized("GAMBLING_SECONDS", 10, 60)
 START = 1_000
 
 
