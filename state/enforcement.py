@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from game.moderation import Ended
+from state.desk import UNTIL
 from state.documents import Document, DocumentStore, Transaction
 
 AGE_MS = 3_000  # what waits for longer was left behind by a crash
@@ -69,8 +70,11 @@ class Enforcement:
 
         They count no more since then, whether this has run or not: it keeps the list short.
         """
-        query = {"active": {"$in": ["ban", "mute"]}, "until": {"$lte": self._now()}}
-        over = await self._documents.find("sanctions", query, sort=[("until", 1)], limit=BATCH)
+        over: list[Document] = []
+        for kind in UNTIL:  # SecantusDB does not use the index for both at once
+            query = {"active": kind, "until": {"$lte": self._now()}}
+            sort = [("until", 1)]
+            over += await self._documents.find("sanctions", query, sort=sort, limit=BATCH)
         for one in over:
             ended = Ended(how="expired", at=one["until"], by=None, reason="")
             guard = {"_id": one["_id"], "active": one["kind"]}

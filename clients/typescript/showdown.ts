@@ -2092,7 +2092,7 @@ export interface operations {
             /**
              * @description `forbidden`: A browser's page of another origin calls.
              *
-             *     `banned`: The account is; the refresh token stays good for after the ban.
+             *     `banned`: The account is, which ended this sign-in as all others.
              */
             403: {
                 headers: {
