@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -25,7 +26,7 @@ from game.chat import (
     clean,
     masking,
 )
-from game.errors import FieldProblem, Forbidden, Muted, NotFound, ValidationFailed
+from game.errors import Forbidden, Muted, NotFound, ValidationFailed
 from handlers.base import Context, Empty, Id, Key, Once, Payload, World, command, periodic
 from state.chat import Refused
 
@@ -34,7 +35,6 @@ PAGE_MESSAGES = 100  # protocol.md, chat:history
 ARCHIVE_SECONDS = 1.0  # what is only in Redis is at most about this old
 AGAIN_MS = 20_000  # who was not answered has asked again by then
 TOO_FAST = "Too many messages."
-ONESELF = FieldProblem(field="to", message="You cannot whisper to yourself.", type="oneself")
 
 RoomName = Annotated[str, StringConstraints(pattern=ROOM_PATTERN)]
 MessageIdText = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -189,12 +189,16 @@ async def whisper(cmd: Whisper, ctx: Context) -> MessageReply:
     Raises:
         ValidationFailed: the text cannot be shown, or it is the caller himself.
         NotFound: there is no such player.
+        Forbidden: one of the two has blocked the other.
         Muted: the caller is.
         RateLimited: too many messages; too many refusals mute.
     """
     if cmd.to == ctx.player_id:
-        raise ValidationFailed(errors=[ONESELF])
-    other = await ctx.world.accounts.player(cmd.to)
+        raise ValidationFailed.of("to", "You cannot whisper to yourself.", "oneself")
+    # Both leave at once: that blocks are looked up costs no time, and needs no cache.
+    other, _ = await asyncio.gather(
+        ctx.world.accounts.player(cmd.to), ctx.world.friends.refuse_blocked(ctx.player_id, cmd.to)
+    )
     return await _say(Room.between(ctx.player_id, other.id), cmd.text, cmd.client_id, ctx)
 
 
@@ -221,7 +225,8 @@ async def edit(cmd: EditMessage, ctx: Context) -> MessageReply:
     Raises:
         ValidationFailed: the text cannot be shown.
         NotFound: there is no such message.
-        Forbidden: it is not the caller's to change, or not any more.
+        Forbidden: it is not the caller's to change, or not any more, or of a whisper one
+            of the two has blocked the other.
         Conflict: it was deleted.
         Muted: the caller is.
         StaleVersion: others were faster every time.
@@ -230,6 +235,9 @@ async def edit(cmd: EditMessage, ctx: Context) -> MessageReply:
     await _check_voice(ctx)
     message_id = _message_id(cmd, ctx)
     editor = _editor(ctx)
+    room = Room.named(message_id.room)
+    if room.kind is Kind.WHISPER and not ctx.caller.moderates:
+        await ctx.world.friends.refuse_blocked(*room.ids)  # it would say something new
     await _note("edit_message", message_id, ctx)
     message = await ctx.world.archive.change(message_id, lambda one: editor.edit(one, text))
     await _publish("chat:edited", message, ctx)
@@ -267,8 +275,7 @@ async def report(cmd: ReportMessage, ctx: Context) -> ReportReply:
     message = await ctx.world.archive.find(message_id)
     await ctx.world.rates.report(ctx.player_id)
     file = ctx.world.moderation.reports.file
-    report_id = await file(message, _author(ctx), cmd.reason, ctx.now())
-    return ReportReply(report_id=report_id)
+    return ReportReply(report_id=await file(message, _author(ctx), cmd.reason, ctx.now()))
 
 
 @command("chat:typing", InRoom)
@@ -386,7 +393,7 @@ def _clean(text: str, settings: Settings) -> str:
 
 
 def _message_id(cmd: OneMessage, ctx: Context) -> MessageId:
-    """Which message: somebody else's whisper is not there, unless for a moderator."""
+    """Somebody else's whisper is not there, unless for a moderator."""
     message_id = MessageId.parse(cmd.message_id)
     room = Room.named(message_id.room)
     if room.kind is Kind.WHISPER and ctx.player_id not in room.ids and not ctx.caller.moderates:

@@ -99,13 +99,14 @@ class ReportInContext(TypedDict):
 
 
 class KnownPlayer(TypedDict):
-    """A player and his account; guests have no user name. Times in ms.
+    """A player and his account; guests have no user name. Times in ms, the last name first.
 
     `banned_until` and `muted_until` are null for good, and 0 when the account is not.
     """
 
     id: str
     name: str
+    former_names: list[str]
     account_id: str
     username: str | None
     role: str
@@ -227,6 +228,7 @@ def _known(player: Player) -> KnownPlayer:
     return KnownPlayer(
         id=player.id,
         name=player.name,
+        former_names=player.former_names,
         account_id=player.account_id,
         username=player.username,
         role=player.role,

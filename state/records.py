@@ -15,10 +15,14 @@ LAST = "\U0010ffff"  # nothing that begins with a text sorts behind it and this
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """A player, and what his account says of him; times in ms, 0 for never."""
+    """A player, and what his account says of him; times in ms, 0 for never.
+
+    The last of his former names comes first.
+    """
 
     id: str
     name: str
+    former_names: list[str]
     account_id: str
     username: str | None
     role: str
@@ -120,6 +124,7 @@ def _player(character: Document, account: Document) -> Player:
     return Player(
         id=character["_id"],
         name=character["name"],
+        former_names=[one["name"] for one in reversed(character.get("former", []))],
         account_id=account["_id"],
         username=account.get("username"),
         role=account["role"],

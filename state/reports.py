@@ -6,7 +6,7 @@
 
 a: `status, _id`: the queue; `once`, unique and sparse: a player reports a message one time;
 `message.from.id, _id`: what was reported of a player. An id begins with its time, so that
-ids sort by it. The collection's migration is m0003.
+ids sort by it. The collection's migration is m0041.
 """  # noqa: E501 - a table's row is one line
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ from state.chat import Chat
 from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.duels import Duels
+from state.friends import Friends
 from state.ids import new_id
 from state.live import Clock, Live, Seat
-from state.migrations import m0003_moderation
+from state.migrations import m0041_moderation
 from state.moderation import Moderation
 from state.rates import Rates
 from tests.contract.players_kit import Player, Recorder, Socket
@@ -38,19 +39,23 @@ SignIn = Callable[[str], Awaitable[Player]]
 @pytest.fixture
 async def world(redis: RedisStore, documents: DocumentStore) -> World:
     clock = Clock()
-    await m0003_moderation.run(documents)
+    await m0041_moderation.run(documents)
     return World(
         settings=SETTINGS,
         now=clock,
         accounts=Accounts(documents, SETTINGS, clock),
+        profiles=cast("Any", None),
         tokens=cast("Any", None),
         rates=Rates(redis, SETTINGS),
         live=Live(redis, SETTINGS.limits, "n1", 10),
         chat=Chat(redis, SETTINGS),
         archive=Archive(documents, redis, SETTINGS),
         duels=Duels(redis, SETTINGS),
+        friends=Friends(documents, SETTINGS.social, clock),
         economy=cast("Any", None),
         moderation=Moderation.build(documents, clock),
+        belongings=cast("Any", None),
+        deletions=cast("Any", None),
         publisher=cast("Publisher", Recorder()),
         reactions=cast("Any", None),
     )
