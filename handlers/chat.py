@@ -274,8 +274,8 @@ async def report(cmd: ReportMessage, ctx: Context) -> ReportReply:
     await _check_access(Room.named(message_id.room), ctx)
     message = await ctx.world.archive.find(message_id)
     await ctx.world.rates.report(ctx.player_id)
-    file = ctx.world.moderation.reports.file
-    return ReportReply(report_id=await file(message, _author(ctx), cmd.reason, ctx.now()))
+    reports, reporter = ctx.world.moderation.reports, _author(ctx)
+    return ReportReply(report_id=await reports.file(message, reporter, cmd.reason, ctx.now()))
 
 
 @command("chat:typing", InRoom)
