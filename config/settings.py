@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config.ladder import Leaderboards, Match
 from config.sections import (
     Admin,
     Audit,
@@ -71,6 +72,8 @@ class Settings(BaseSettings):
     admin: Admin = Admin()
     limits: Limits = Limits()
     duels: Duels = Duels()
+    match: Match = Match()
+    leaderboards: Leaderboards = Leaderboards()
     economy: Economy = Economy()
     rob: Rob = Rob()
     blackjack: Blackjack = Blackjack()

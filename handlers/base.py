@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from state.duels import Duels
     from state.economy import Economy
     from state.friends import Friends
+    from state.ladder import Ladder
     from state.ledger import Posting
     from state.live import Live
     from state.moderation import Moderation
@@ -221,6 +222,7 @@ class World:
     friends: Friends
     economy: Economy
     moderation: Moderation
+    ladder: Ladder
     belongings: Belongings
     deletions: Deletions
     publisher: Publisher

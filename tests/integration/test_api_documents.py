@@ -53,6 +53,8 @@ async def test_all_that_is_documented_happens_as_documented(
     await presence(lone, table)
     await friends(lone, table)
     await duels(lone, table)
+    await matches(lone, table)
+    await leaderboards(lone, table)
     await wallet(lone, table)
     await shop(lone, table)
     await blackjack(lone, table)
@@ -301,6 +303,39 @@ async def back_and_forth(ann: Player, bob: Player) -> None:
     assert (await ann.next("duel:opponent"))["connected"] is False
     await bob.connect()
     assert (await ann.next("duel:opponent"))["connected"] is True
+
+
+async def matches(server: Server, table: Table) -> None:
+    ann, bob = await table.seat(server.url, "ann"), await table.seat(server.url, "bob")
+    assert await ann.fails("match:join", stake=-1) == "validation_failed"
+    assert await ann.fails("match:leave", nonsense=1) == "validation_failed"
+    await ann.do("match:join", stake=7)
+    await ann.do("match:leave")
+    await ann.next("match:left")
+    for player in (ann, bob):
+        await player.do("match:join", stake=8)
+    duel = (await ann.next("match:found"))["duel"]
+    await bob.next("match:found")
+    await ann.do("duel:forfeit", duel_id=duel["id"])
+    await ann.next("rating:changed")
+
+
+async def leaderboards(server: Server, table: Table) -> None:
+    ann = await table.seat(server.url, "ann")
+    for board in ("rating", "wins", "wealth"):
+        for event in ("leaderboard:top", "leaderboard:around"):
+            await ann.do(event, board=board, limit=5)
+            assert await ann.fails(event, board=board, season="1999-q1") == "not_found"
+    await ann.do("rating:get")
+    assert await ann.fails("rating:get", player_id=NOBODY) == "not_found"
+    token = ann.tokens["access_token"]
+    for path, status in (
+        ("wins?limit=2", 200),
+        ("wins?limit=0", 422),
+        ("wins?season=1999-q1", 404),
+    ):
+        called = await table.call("GET", server.url, f"/leaderboards/{path}", token=token)
+        assert called[0] == status
 
 
 async def wallet(server: Server, table: Table) -> None:
