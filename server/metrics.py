@@ -126,6 +126,9 @@ class Metrics:
         self.audit_findings = Gauge(
             "showdown_audit_findings", "What the last audit of the books found.", **worst
         )
+        self.open_reports = Gauge(
+            "showdown_open_reports", "Reports that no moderator has resolved.", **worst
+        )
         self.match_waiting = Gauge(
             "showdown_match_waiting", "Players who wait for an opponent, on all nodes.", **worst
         )

@@ -70,6 +70,7 @@ async def build(
         friends=Friends(documents, settings.social, clock),
         economy=Economy.build(documents, duels, settings, clock),
         ladder=Ladder.build(redis, documents, settings, clock, lambda _: None),
+        moderation=cast("Any", None),
         belongings=cast("Any", None),
         deletions=cast("Any", None),
         publisher=cast("Publisher", Telling()),

@@ -77,6 +77,7 @@ class Node:
             duels=elsewhere,
             friends=elsewhere,
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
+            moderation=elsewhere,
             ladder=elsewhere,
             belongings=elsewhere,
             deletions=elsewhere,

@@ -48,6 +48,8 @@ async def test_all_that_is_documented_happens_as_documented(
     await session(lone, table)
     await chat(lone, table)
     await moderation(lone, table)
+    await review(lone, table)
+    await sanctions(lone, table)
     await presence(lone, table)
     await friends(lone, table)
     await duels(lone, table)
@@ -193,6 +195,43 @@ async def moderation(server: Server, table: Table) -> None:
     await moderator.do("chat:unmute", player_id=ann.id)
     for event in ("chat:mute", "chat:unmute"):
         assert await ann.fails(event, player_id=ann.id) == "forbidden"
+
+
+async def review(server: Server, table: Table) -> None:
+    """A message is reported, looked at, and its report closed."""
+    url, room, admin = server.url, new_room(), await table.admin(server.url)
+    ann, bob = await table.seat(url), await table.seat(url)
+    token, low = admin.tokens["access_token"], bob.tokens["access_token"]
+    await ann.do("chat:join", room=room)
+    sent = (await ann.do("chat:send", room=room, text="boo"))["message"]
+    which = await bob.do("chat:report", message_id=sent["id"], reason="rude")
+    one = f"/moderation/reports/{which['report_id']}"
+    reads = ["/moderation/reports", one, "/moderation/players?name=ann"]
+    reads += [f"/moderation/players/{ann.id}", "/moderation/sanctions?kind=mute"]
+    for path in (*reads, "/moderation/log?action=mute&limit=1"):
+        assert (await table.call("GET", url, path, token=token))[0] == 200
+        assert (await table.call("GET", url, path, token=low))[0] == 403
+    body = {"action": "mute", "note": "seen", "seconds": 5}
+    assert (await table.post(url, f"{one}/resolve", body, token))[0] == 200
+    assert (await table.post(url, f"{one}/resolve", body, token))[0] == 409
+    assert (await table.call("GET", url, "/moderation/reports?status=x", token=token))[0] == 422
+
+
+async def sanctions(server: Server, table: Table) -> None:
+    url, admin, ann = server.url, await table.admin(server.url), await table.seat(server.url)
+    token, body = admin.tokens["access_token"], {"reason": "rude"}
+    for what in ("mute", "unmute", "ban", "unban"):
+        path = f"/moderation/players/{ann.id}/{what}"
+        assert (await table.post(url, path, body, token))[0] == 200
+        assert (await table.post(url, path, {}, token))[0] == 422
+        if what == "ban":
+            assert (await ann.next("server:disconnect"))["code"] == "banned"
+    mine = {"username": f"mia-{uuid4().hex[:12]}", "password": PASSWORD}
+    _, tokens = await table.post(url, "/auth/register", mine)
+    path, role = f"/accounts/{tokens['account']['id']}/role", {"role": "moderator", **body}
+    assert (await table.call("PUT", url, path, role, token))[0] == 200
+    own = f"/accounts/{admin.tokens['account']['id']}/role"
+    assert (await table.call("PUT", url, own, role, token))[0] == 403
 
 
 async def presence(server: Server, table: Table) -> None:
