@@ -35,6 +35,12 @@ class AccountView(TypedDict):
     role: str
 
 
+class ActionReply(TypedDict):
+    """The entry of the log."""
+
+    entry: LogEntry
+
+
 class AroundReply(TypedDict):
     """Part of a board, the best first, and how many are on it; wealth has no seasons."""
 
@@ -70,12 +76,26 @@ class BalanceReply(TypedDict):
     balance: int
 
 
+class BanPlayer(TypedDict):
+    """Whose account is banned, and why; without seconds for good."""
+
+    reason: str
+    seconds: NotRequired[int | None]
+
+
 class BoostView(TypedDict):
     """What works for the caller until then, in ms."""
 
     kind: Literal["shield", "luck"]
     percent: int
     until: int
+
+
+class ChangeRole(TypedDict):
+    """The new role of an account, and why it gets it."""
+
+    role: Literal["player", "operator", "moderator", "admin"]
+    reason: str
 
 
 class CharacterAnswer(TypedDict):
@@ -185,6 +205,15 @@ class EffectView(TypedDict):
 
 class Empty(TypedDict):
     """`{}`: done, and there is nothing to tell."""
+
+
+class Ended(TypedDict):
+    """How a mute or a ban came to an end; nobody (null) ends one whose time is over."""
+
+    how: Literal["lifted", "replaced", "expired"]
+    at: int
+    by: Person | None
+    reason: str
 
 
 class EndedGame(TypedDict):
@@ -373,6 +402,22 @@ class Joined(TypedDict):
     messages: list[ChatMessage]
 
 
+class KnownPlayer(TypedDict):
+    """A player and his account; guests have no user name. Times in ms, the last name first.
+
+    `banned_until` and `muted_until` are null for good, and 0 when the account is not.
+    """
+
+    id: str
+    name: str
+    former_names: list[str]
+    account_id: str
+    username: str | None
+    role: str
+    banned_until: int | None
+    muted_until: int | None
+
+
 class LedgerReply(TypedDict):
     """Entries, the newest first; null as the cursor when there are no more.
 
@@ -384,10 +429,49 @@ class LedgerReply(TypedDict):
     names: dict[str, str]
 
 
+class Lift(TypedDict):
+    """Whose mute or ban ends, and why."""
+
+    reason: str
+
+
 class Liveness(TypedDict):
     """The event loop turns."""
 
     status: Literal["live"]
+
+
+class LogEntry(TypedDict):
+    """One action of a moderator or an administrator.
+
+    `details` has what is particular to the action: `until` (ms, null for good), `report_id`,
+    `resolution`, `message_id`, `role` and `former_role`.
+    """
+
+    id: str
+    action: Literal[
+        "mute",
+        "unmute",
+        "ban",
+        "unban",
+        "resolve_report",
+        "delete_message",
+        "edit_message",
+        "set_role",
+    ]
+    by: Person
+    whom: Person
+    player_id: str | None
+    reason: str
+    at: int
+    details: dict[str, Any]
+
+
+class LogReply(TypedDict):
+    """Actions, the newest first; `next_cursor` is null when there are no more."""
+
+    entries: list[LogEntry]
+    next_cursor: str | None
 
 
 class LotView(TypedDict):
@@ -450,6 +534,13 @@ class MessageReply(TypedDict):
     """The message as it is now."""
 
     message: ChatMessage
+
+
+class MutePlayer(TypedDict):
+    """Whose account may not speak, for how long, and why."""
+
+    reason: str
+    seconds: NotRequired[int]
 
 
 class MutedEvent(TypedDict):
@@ -535,12 +626,27 @@ class PacksReply(TypedDict):
     packs: list[PackView]
 
 
+class Person(TypedDict):
+    """An account, and a name of it that people know."""
+
+    account_id: str
+    name: str
+
+
 class PlayerInfo(TypedDict):
     """Who plays on this connection; the role is his account's."""
 
     id: str
     name: str
     role: str
+
+
+class PlayerRecord(TypedDict):
+    """All players of one account, and the newest 50 reports, mutes and bans of it."""
+
+    characters: list[KnownPlayer]
+    reports: list[ReportView]
+    sanctions: list[SanctionView]
 
 
 class PlayerView(TypedDict):
@@ -550,6 +656,12 @@ class PlayerView(TypedDict):
     name: str
     connected: bool
     score: int
+
+
+class PlayersReply(TypedDict):
+    """Players by name, at most 50."""
+
+    found: list[KnownPlayer]
 
 
 class PresenceReply(TypedDict):
@@ -617,10 +729,69 @@ class Renamed(TypedDict):
     name: str
 
 
+class ReportInContext(TypedDict):
+    """A report, its message as it is now, and what was said around it, the oldest first.
+
+    `message_now` is null when it is not stored any more. Around a whisper nothing is shown:
+    only what one of the two has reported is the moderators' to read.
+    """
+
+    report: ReportView
+    message_now: ChatMessage | None
+    said_before: list[ChatMessage]
+    said_after: list[ChatMessage]
+
+
 class ReportReply(TypedDict):
     """What the moderators know the report by."""
 
     report_id: str
+
+
+class ReportView(TypedDict):
+    """A report; `message` is as it was when it was reported. `resolution` is null while open."""
+
+    id: str
+    status: Literal["open", "resolved"]
+    message: ChatMessage
+    reporter: Author
+    reason: str
+    reported_at: int
+    resolution: Resolved | None
+
+
+class ReportsReply(TypedDict):
+    """Reports, the oldest first; `next_cursor` is null when there are no more."""
+
+    reports: list[ReportView]
+    next_cursor: str | None
+
+
+class ResolveReport(TypedDict):
+    """What comes of a report, and why.
+
+    `mute` and `ban` do that to the author: `seconds` is how long, for a ban without for good.
+    `other` is for what was done elsewhere; `dismiss`: nothing is wrong.
+    """
+
+    action: Literal["dismiss", "mute", "ban", "other"]
+    note: str
+    seconds: NotRequired[int | None]
+
+
+class Resolved(TypedDict):
+    """What came of a report."""
+
+    action: Literal["dismiss", "mute", "ban", "other"]
+    note: str
+    by: Person
+    at: int
+
+
+class ResolvedReport(TypedDict):
+    """The report as it is now."""
+
+    report: ReportView
 
 
 class Resume(TypedDict):
@@ -662,6 +833,31 @@ class RoundView(TypedDict):
     hands: dict[str, list[str]]
     ranks: dict[str, str]
     winner_id: str | None
+
+
+class SanctionView(TypedDict):
+    """A mute or a ban: of an account, aimed at one of its players.
+
+    Times in ms; `until` is null for good, `ended` while it was not brought to an end.
+    """
+
+    id: str
+    kind: Literal["ban", "mute"]
+    whom: Person
+    player_id: str
+    by: Person
+    reason: str
+    at: int
+    until: int | None
+    in_force: bool
+    ended: Ended | None
+
+
+class SanctionsReply(TypedDict):
+    """In force now, the newest first; `next_cursor` is null when there are no more."""
+
+    sanctions: list[SanctionView]
+    next_cursor: str | None
 
 
 class ServerNotice(TypedDict):
@@ -913,7 +1109,7 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
-                token_expired, token_revoked, forbidden, rate_limited,
+                token_expired, token_revoked, forbidden, banned, rate_limited,
                 dependency_unavailable, timeout, internal.
         """
         await self._call("POST", "/api/v1/auth/logout")
@@ -922,8 +1118,8 @@ class Showdown:
         """Tell the caller who he is.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: MeAnswer = await self._call("GET", "/api/v1/me")
         return answer
@@ -933,7 +1129,7 @@ class Showdown:
 
         Raises:
             Refused: unauthenticated, token_expired, token_revoked, forbidden, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         await self._call("DELETE", "/api/v1/me")
 
@@ -941,8 +1137,8 @@ class Showdown:
         """List the characters of the caller's account.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharactersAnswer = await self._call("GET", "/api/v1/characters")
         return answer
@@ -952,8 +1148,8 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
-                token_expired, token_revoked, forbidden, conflict, rate_limited,
-                dependency_unavailable, timeout, internal.
+                token_expired, token_revoked, forbidden, conflict, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call("POST", "/api/v1/characters", {"name": name})
         return answer
@@ -970,8 +1166,8 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, unauthenticated, token_expired, token_revoked,
-                forbidden, not_found, rate_limited, dependency_unavailable, timeout,
-                internal.
+                forbidden, not_found, banned, rate_limited, dependency_unavailable,
+                timeout, internal.
         """
         answer: TopReply = await self._call(
             "GET",
@@ -986,7 +1182,7 @@ class Showdown:
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
                 token_expired, token_revoked, forbidden, not_found, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call(
             "PATCH", f"/api/v1/characters/{id}", {"name": name}
@@ -999,7 +1195,7 @@ class Showdown:
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
                 token_expired, token_revoked, forbidden, conflict, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: AccountAnswer = await self._call(
             "POST", "/api/v1/me/register", {"username": username, "password": password}
@@ -1012,7 +1208,7 @@ class Showdown:
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
                 token_expired, token_revoked, forbidden, conflict, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         await self._call(
             "POST", "/api/v1/me/password", {"password": password, "new_password": new_password}
@@ -1023,7 +1219,7 @@ class Showdown:
 
         Raises:
             Refused: unauthenticated, token_expired, token_revoked, forbidden, not_found,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: Export = await self._call("GET", "/api/v1/me/export")
         return answer
@@ -1042,8 +1238,8 @@ class Showdown:
         """All checks and pools of the node, for administrators and operators.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: FullHealth = await self._call("GET", "/health")
         return answer
