@@ -14,6 +14,7 @@ from handlers.base import ServerEvent
 from handlers.blackjack import EndedGame
 from handlers.chat import TypingEvent
 from handlers.duels import OpponentView, RoundNews
+from handlers.ports import DeadLetter
 from handlers.presence import PresenceReply
 from handlers.purchases import OrderNews
 from handlers.reactions import WalletChanged
@@ -49,6 +50,12 @@ EVENTS = (
         "server:notice",
         ServerNotice,
         "The audit of the books found something.",
+        "administrators",
+    ),
+    ServerEvent(
+        "jobs:dead_letter",
+        DeadLetter,
+        "A job failed for good.",
         "administrators",
     ),
     ServerEvent("chat:message", ChatMessage, "Somebody said something.", THE_ROOM),

@@ -47,6 +47,9 @@ def world(redis: RedisStore, documents: DocumentStore) -> World:
         duels=Duels(redis, SETTINGS),
         economy=cast("Any", None),
         publisher=cast("Publisher", Recorder()),
+        jobs=cast("Any", None),
+        schedules=cast("Any", None),
+        upkeep=cast("Any", None),
         reactions=cast("Any", None),
     )
 

@@ -75,6 +75,9 @@ class Node:
             duels=elsewhere,
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
             publisher=cast("Any", self.publisher),
+            jobs=elsewhere,
+            schedules=elsewhere,
+            upkeep=elsewhere,
             reactions=elsewhere,
         )
 
