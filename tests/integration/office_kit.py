@@ -71,15 +71,13 @@ class Operator:
     async def order(self, task: str, **fields: Any) -> str:
         ordered = await self.does("POST", "/jobs", task=task, **fields)
         job_id: str = ordered["id"]
-        assert ordered["url"] == f"/api/v1/jobs/{job_id}"
+        assert ordered["status_url"] == f"/api/v1/jobs/{job_id}"
         return job_id
 
     async def job(self, job_id: str) -> Any:
         return (await self.does("GET", f"/jobs/{job_id}"))["job"]
 
-    async def until(
-        self, job_id: str, true: Callable[[Any], object], seconds: float = 30.0
-    ) -> Any:
+    async def until(self, job_id: str, true: Callable[[Any], object], seconds: float = 30.0) -> Any:
         async with asyncio.timeout(seconds):
             while True:
                 job = await self.job(job_id)
