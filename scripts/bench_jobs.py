@@ -174,7 +174,7 @@ async def main(jobs: int) -> None:
             EmbeddedValkey(Path(folder), fsync="everysec") as valkey,
             RedisStore(valkey.url, Redis()) as redis,
         ):
-            sides = [Bare(valkey.url, redis), Ours(valkey.url, redis)]
+            sides: list[Bare | Ours] = [Bare(valkey.url, redis), Ours(valkey.url, redis)]
             seen: dict[tuple[str, str], list[tuple[float, float]]] = {}
             for _ in range(ROUNDS):
                 for side in sides:
