@@ -140,7 +140,13 @@ async def test_blocked_players_and_those_who_are_gone_are_not_paired(
 async def test_of_pairs_whose_node_is_killed_all_fight_or_wait_and_no_coin_is_lost(
     emptied: Stores, table: Table
 ) -> None:
-    slow = on(emptied, MATCH__EVERY_SECONDS=1, MATCH__GRACE_SECONDS=0.5, NODES__LEASE_SECONDS=3)
+    slow = on(
+        emptied,
+        MATCH__EVERY_SECONDS=1,
+        MATCH__GRACE_SECONDS=0.5,
+        NODES__LEASE_SECONDS=3,
+        NODES__HEARTBEAT_SECONDS=0.5,
+    )
     async with serving(**slow) as witness, serving(**{**slow, "MATCH__EVERY_SECONDS": 0.01}) as it:
         crowd = await asyncio.gather(*(table.seat(witness.url, f"p{n}") for n in range(20)))
         lonely = await table.seat(it.url, "lonely")
