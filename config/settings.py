@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config.outbound import Email, Notifications, Push, Webhooks
 from config.sections import (
     Admin,
     Audit,
@@ -73,6 +74,10 @@ class Settings(BaseSettings):
     blackjack: Blackjack = Blackjack()
     purchases: Purchases = Purchases()
     audit: Audit = Audit()
+    webhooks: Webhooks = Webhooks()
+    notifications: Notifications = Notifications()
+    email: Email = Email()
+    push: Push = Push()
     chat: Chat = Chat()
     presence: Presence = Presence()
     recovery: Recovery = Recovery()
