@@ -16,6 +16,10 @@ from typing import Any
 # Before Python 3.12 pydantic does not take the one of `typing`.
 from typing_extensions import TypedDict
 
+from game.chat import ChatMessage
+from game.duel_state import Duel
+from game.purchases import Order
+
 ID_CHARS = 24
 
 
@@ -104,9 +108,7 @@ class Event:
         return {"type": self.type, "timestamp": timestamp, "data": dict(self.data)}
 
 
-def event(  # noqa: PLR0913 - its facts
-    type: str, ref: str, aggregate: str, at: int, data: Any, *, order: str = ""
-) -> Event:
+def event(type: str, ref: str, aggregate: str, at: int, data: Any, *, order: str = "") -> Event:
     """An event of `EVENTS`.
 
     Args:
@@ -125,3 +127,47 @@ def event(  # noqa: PLR0913 - its facts
 def event_id(type: str, ref: str) -> str:
     """Without a full stop, which separates the parts of what is signed."""
     return "evt_" + sha256(f"{type}/{ref}".encode()).hexdigest()[:ID_CHARS]
+
+
+def duel_ended(duel: Duel) -> Event:
+    """Of a duel that is over."""
+    at = duel.ended_at or duel.challenged_at
+    data = DuelEnded(
+        duel_id=duel.id,
+        status=duel.status,
+        end_reason=duel.end_reason,
+        players=[fighter.id for fighter in duel.fighters],
+        winner_id=duel.winner_id,
+        stake=duel.stake,
+        rounds=len(duel.rounds),
+    )
+    return event("duel.ended", duel.id, f"duel:{duel.id}", at, data)
+
+
+def purchase_moved(type: str, order: Order, at: int) -> Event:
+    """Of an order whose coins were granted or taken back."""
+    pack = order.pack
+    data = PurchaseMoved(
+        order_id=order.id,
+        player_id=order.player_id,
+        pack=pack.id,
+        coins=pack.coins,
+        price=pack.price,
+        currency=pack.currency,
+    )
+    return event(type, order.id, f"order:{order.id}", at, data)
+
+
+def chat_reported(
+    message: ChatMessage, report_id: str, reporter_id: str, reason: str, at: int
+) -> Event:
+    """Of a message that somebody showed to the moderators."""
+    data = ChatReported(
+        report_id=report_id,
+        message_id=message["id"],
+        room=message["room"],
+        author_id=message["from"]["id"],
+        reporter_id=reporter_id,
+        reason=reason,
+    )
+    return event("chat.reported", report_id, f"chat:{message['room']}", at, data)

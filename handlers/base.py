@@ -8,7 +8,8 @@ records, and the server's boundary wraps each of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -21,6 +22,7 @@ from game.errors import Forbidden, Unauthenticated
 if TYPE_CHECKING:
     from config.settings import Settings
     from game.disconnects import Disconnect
+    from game.events import Event
     from game.purchases import Order, Word
     from state.accounts import Accounts
     from state.archive import Archive
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from state.economy import Economy
     from state.ledger import Posting
     from state.live import Live
+    from state.outbound import Outbound
     from state.rates import Rates
     from state.tokens import Tokens
 
@@ -196,6 +199,35 @@ class Provider(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """What a request to somebody else came to; `status` is None if nobody answered."""
+
+    status: int | None
+    text: str
+    error: str
+    ms: int
+
+
+class Poster(Protocol):
+    """Sends to addresses that others chose, and to none that is not theirs to choose."""
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """POST a body; whatever goes wrong is in the reply."""
+
+    def slot(self, name: str) -> AbstractContextManager[bool]:
+        """A place among those who send to one endpoint from here; False if all are taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How something leaves the server."""
+
+    webhooks: Poster
+    disabled: Callable[[], None]
+    """Counts an endpoint that was given up."""
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """What all handlers share; built once, in server/bootstrap.py."""
 
@@ -210,6 +242,8 @@ class World:
     archive: Archive
     duels: Duels
     economy: Economy
+    outbound: Outbound
+    ways: Ways
     publisher: Publisher
     reactions: Callable[[World, Sequence[Posting]], Awaitable[None]]
     """handlers/reactions.py, which the handlers must not know."""
@@ -219,6 +253,12 @@ class World:
     async def react(self, postings: Sequence[Posting]) -> None:
         """Run what follows from postings that were just made."""
         await self.reactions(self, postings)
+
+    async def happened(self, event: Event) -> None:
+        """Tell whoever subscribed to it of an event; telling of it again changes nothing."""
+        wanting = await self.outbound.webhooks.wanting(event.type, event.at)
+        if wanting:
+            await self.outbound.deliveries.record(event, wanting)
 
 
 @dataclass(slots=True)  # made for every event: frozen costs a microsecond

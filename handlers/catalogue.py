@@ -6,6 +6,7 @@ from handlers import (
     accounts,
     blackjack,
     chat,
+    delivering,
     duels,
     moderation,
     presence,
@@ -16,6 +17,7 @@ from handlers import (
     shop,
     spectating,
     wallet,
+    webhooks,
 )
 from handlers.base import Catalogue
 from handlers.events import EVENTS
@@ -78,6 +80,14 @@ CATALOGUE = Catalogue(
         accounts.characters,
         accounts.create_character,
         purchases.webhook,
+        webhooks.listed,
+        webhooks.create,
+        webhooks.get,
+        webhooks.change,
+        webhooks.delete,
+        webhooks.rotate,
+        webhooks.deliveries,
+        webhooks.replay,
     ),
     events=EVENTS,
     connected=(session.came, duels.came),
@@ -91,5 +101,6 @@ CATALOGUE = Catalogue(
         reactions.settle_left_stakes,
         blackjack.give_back,
         purchases.grant_paid,
+        delivering.sweep,
     ),
 )

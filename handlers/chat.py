@@ -26,6 +26,7 @@ from game.chat import (
     masking,
 )
 from game.errors import FieldProblem, Forbidden, Muted, NotFound, ValidationFailed
+from game.events import chat_reported
 from handlers.base import Context, Empty, Id, Key, Once, Payload, World, command, periodic
 from state.chat import Refused
 
@@ -261,6 +262,8 @@ async def report(cmd: ReportMessage, ctx: Context) -> ReportReply:
     await _check_access(Room.named(message_id.room), ctx)
     message = await ctx.world.archive.find(message_id)
     report_id = await ctx.world.archive.report(message, _author(ctx), cmd.reason, ctx.now())
+    told = chat_reported(message, report_id, ctx.player_id, cmd.reason, ctx.now())
+    await ctx.world.happened(told)
     return ReportReply(report_id=report_id)
 
 

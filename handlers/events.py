@@ -13,6 +13,7 @@ from game.errors import ErrorObject
 from handlers.base import ServerEvent
 from handlers.blackjack import EndedGame
 from handlers.chat import TypingEvent
+from handlers.delivering import WebhookDisabled
 from handlers.duels import OpponentView, RoundNews
 from handlers.presence import PresenceReply
 from handlers.purchases import OrderNews
@@ -49,6 +50,12 @@ EVENTS = (
         "server:notice",
         ServerNotice,
         "The audit of the books found something.",
+        "administrators",
+    ),
+    ServerEvent(
+        "webhook:disabled",
+        WebhookDisabled,
+        "A webhook is sent nothing more; `PATCH …/webhooks/{id}` enables it again.",
         "administrators",
     ),
     ServerEvent("chat:message", ChatMessage, "Somebody said something.", THE_ROOM),

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import StringConstraints
 from typing_extensions import TypedDict
 
-from game import rooms
+from game import events, rooms
 from game.errors import NotFound
 from game.purchases import Order, Status
 from handlers.base import Context, Id, Key, Nothing, Payload, World, command, periodic, route
@@ -158,6 +158,8 @@ async def grant_paid(world: World) -> None:
 
 async def _heard(world: World, done: Done) -> Order:
     order: Order = done.answer
+    if order.status == "refunded":  # there may have been no coins left to take
+        await world.happened(events.purchase_moved("purchase.refunded", order, world.now()))
     if done.postings:
         await world.react(done.postings)
         news = OrderNews(order=_view(order))

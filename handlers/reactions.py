@@ -13,13 +13,19 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from typing_extensions import TypedDict
 
-from game import economy, rooms
+from config.logging import get_logger
+from game import economy, events, rooms
+from game.errors import GameError, NotFound
+from game.events import Event, event
 from handlers.base import World, periodic
 from state.ledger import Posting
 
 SWEEP_SECONDS = 1.0
 ENDED_SECONDS = 0.25  # a winner waits half of it for his money
 LEFT_SECONDS = 5.0
+CHAIN = 20  # untold entries of a wallet that are told before a newer one
+
+log = get_logger(__name__)
 
 
 class WalletChanged(TypedDict):
@@ -48,15 +54,70 @@ async def tell_owners(world: World, posting: Posting) -> None:
             await world.publisher.emit("wallet:changed", news, rooms.player(player_id))
 
 
-POSTED: tuple[Callable[[World, Posting], Awaitable[None]], ...] = (tell_owners,)
+async def tell_webhooks(world: World, posting: Posting) -> None:
+    """Webhooks of a posting, and of what it was for."""
+    for change in posting.changes:
+        if economy.owner(change.account):
+            for one in await _untold(world, posting, change.account):
+                await _tell_of_entry(world, one, change.account)
+    if posting.reason in {"purchase", "refund"}:
+        order = await world.economy.orders.get(posting.ref)
+        moved = "purchase.granted" if posting.reason == "purchase" else "purchase.refunded"
+        await world.happened(events.purchase_moved(moved, order, posting.at))
+
+
+async def _untold(world: World, posting: Posting, account: str) -> list[Posting]:
+    """A posting, behind earlier ones of the wallet whose webhooks a crash held up."""
+    chain = [posting]
+    if not await world.outbound.webhooks.wanting("wallet.posted", posting.at):
+        return chain
+    while len(chain) < CHAIN:
+        before = await world.economy.ledger.untold_before(chain[0], account)
+        ref = f"{before.id}/{account}" if before else ""
+        if before is None or await world.outbound.deliveries.known("wallet.posted", ref):
+            break
+        chain.insert(0, before)
+    return chain
+
+
+async def _tell_of_entry(world: World, posting: Posting, account: str) -> None:
+    """Webhooks of one wallet's entry; with the first one there is a player."""
+    if posting.reason == "start":
+        player = await world.accounts.player(posting.ref)
+        data = events.PlayerCreated(player_id=player.id, name=player.name)
+        place = f"{posting.id}-0"  # before the posting itself
+        born = event("player.created", player.id, account, posting.at, data, order=place)
+        await world.happened(born)
+    await world.happened(_wallet_posted(posting, account))
+
+
+def _wallet_posted(posting: Posting, account: str) -> Event:
+    change = next(one for one in posting.changes if one.account == account)
+    data = events.WalletPosted(
+        posting_id=posting.id,
+        player_id=account.removeprefix("player:"),
+        amount=change.amount,
+        balance=posting.balance(account),
+        reason=posting.reason,
+        ref=posting.ref,
+    )
+    ref = f"{posting.id}/{account}"
+    return event("wallet.posted", ref, account, posting.at, data, order=f"{posting.id}-1")
+
+
+POSTED: tuple[Callable[[World, Posting], Awaitable[None]], ...] = (tell_owners, tell_webhooks)
 
 
 async def react(world: World, postings: Sequence[Posting]) -> None:
-    """Run what follows from these postings, and note that it has run."""
+    """Run what follows from these postings, and note that it has run; else it is put off."""
     for posting in postings:
-        for reaction in POSTED:
-            await reaction(world, posting)
-    world.economy.ledger.told(posting.id for posting in postings)
+        try:
+            for reaction in POSTED:
+                await reaction(world, posting)
+        except GameError as error:  # it happened all the same, and whoever asked may go on
+            log.warning("reaction_put_off", posting=posting.id, code=error.code)
+        else:
+            world.economy.ledger.told([posting.id])
 
 
 @periodic("untold postings", lambda _: SWEEP_SECONDS)
@@ -74,7 +135,19 @@ async def settle_stake(world: World, duel_id: str) -> None:
     await react(world, (await world.economy.stakes.settle(duel_id)).postings)
 
 
-DUEL_ENDED: tuple[Callable[[World, str], Awaitable[None]], ...] = (settle_stake,)
+async def tell_webhooks_of_duel(world: World, duel_id: str) -> None:
+    """Webhooks of a duel's end."""
+    try:
+        duel = await world.duels.get(duel_id)
+    except NotFound:  # lost with Redis
+        return
+    await world.happened(events.duel_ended(duel))
+
+
+DUEL_ENDED: tuple[Callable[[World, str], Awaitable[None]], ...] = (
+    settle_stake,
+    tell_webhooks_of_duel,
+)
 
 
 @periodic("ended duels", lambda _: ENDED_SECONDS)

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from config.settings import Settings
 from handlers import reactions
-from handlers.base import Catalogue, World
+from handlers.base import Catalogue, Ways, World
 from server import payments
 from server.api import Api
 from server.audits import Auditor
@@ -21,6 +21,7 @@ from server.health import Details, Health
 from server.http_address import Addresses
 from server.metrics import Metrics
 from server.nodes import Membership
+from server.outgoing import Outgoing
 from server.pages import Pages
 from server.reception import Reception
 from server.session import Places
@@ -35,6 +36,7 @@ from state.documents import DocumentStore
 from state.duels import Duels
 from state.economy import Economy
 from state.live import Clock, Live
+from state.outbound import Outbound
 from state.rates import Rates
 from state.recovery import Recovery
 from state.tokens import Tokens
@@ -99,6 +101,8 @@ def build(
         archive=Archive(documents, redis, settings, metrics.archived.inc),
         duels=duels,
         economy=Economy.build(documents, duels, settings, clock),
+        outbound=Outbound.build(documents, settings, clock),
+        ways=_ways(settings, metrics),
         publisher=publisher,
         reactions=reactions.react,
         provider=payments.provider(settings),
@@ -166,6 +170,17 @@ def build(
         pages=Pages(),
         api_pages=ApiPages(catalogue, settings),
     )
+
+
+def _ways(settings: Settings, metrics: Metrics) -> Ways:
+    knobs = settings.webhooks
+    webhooks = Outgoing(
+        private=knobs.private,
+        seconds=knobs.timeout_seconds,
+        slots=knobs.concurrency,
+        count=lambda outcome: metrics.outgoing.labels("webhook", outcome).inc(),
+    )
+    return Ways(webhooks=webhooks, disabled=metrics.webhooks_disabled.inc)
 
 
 def _details(

@@ -125,6 +125,15 @@ class Metrics:
         self.audit_findings = Gauge(
             "showdown_audit_findings", "What the last audit of the books found.", **worst
         )
+        self.outgoing = Counter(
+            "showdown_outgoing_total",
+            "Webhooks, e-mails and push messages that were sent, by outcome: 2xx, 4xx, …, none.",
+            ["kind", "outcome"],
+            **made,
+        )
+        self.webhooks_disabled = Counter(
+            "showdown_webhooks_disabled_total", "Endpoints that were given up.", **made
+        )
         self.archived = Counter("showdown_chat_archived_total", "Messages archived.", **made)
 
     def count_request(self, kind: str, name: str, outcome: str, seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 | collection | document | indexes |
 | --- | --- | --- |
-| `webhooks` | `{_id, url, events, description, secrets, active, since, reason, failures, …}` | none |
+| `webhooks` | `{_id, url, events, description, secrets, since, active, reason, …}` | none |
 
 `since`: events from then on; it is a little after the creation, when all nodes know of it.
 `failures` counts those in a row, `failing_since` is when they began, `rests_until` when the

@@ -23,6 +23,7 @@ from state.documents import DocumentStore
 from state.duels import Duels
 from state.ids import new_id
 from state.live import Clock, Live, Seat
+from state.outbound import Outbound
 from tests.contract.players_kit import Player, Recorder, Socket
 
 SETTINGS = Settings()
@@ -46,6 +47,8 @@ def world(redis: RedisStore, documents: DocumentStore) -> World:
         archive=Archive(documents, redis, SETTINGS),
         duels=Duels(redis, SETTINGS),
         economy=cast("Any", None),
+        outbound=Outbound.build(documents, SETTINGS, clock),
+        ways=cast("Any", None),
         publisher=cast("Publisher", Recorder()),
         reactions=cast("Any", None),
     )

@@ -74,6 +74,8 @@ class Node:
             archive=elsewhere,
             duels=elsewhere,
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
+            outbound=elsewhere,
+            ways=elsewhere,
             publisher=cast("Any", self.publisher),
             reactions=elsewhere,
         )
