@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config.jobs import Jobs
 from config.outbound import Email, Notifications, Push, Webhooks
 from config.sections import (
     Admin,
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     notifications: Notifications = Notifications()
     email: Email = Email()
     push: Push = Push()
+    jobs: Jobs = Jobs()
     chat: Chat = Chat()
     presence: Presence = Presence()
     recovery: Recovery = Recovery()

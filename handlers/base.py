@@ -8,22 +8,21 @@ records, and the server's boundary wraps each of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 from typing_extensions import TypedDict
 
 from game.economy import INT64_MAX
 from game.errors import Forbidden, Unauthenticated
+from handlers.ports import DeadLetter, Jobs, Provider, Schedules
 
 if TYPE_CHECKING:
     from config.settings import Settings
     from game.disconnects import Disconnect
-    from game.events import Event
-    from game.purchases import Order, Word
+    from handlers.ways import Ways
     from state.accounts import Accounts
     from state.archive import Archive
     from state.chat import Chat
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from state.outbound import Outbound
     from state.rates import Rates
     from state.tokens import Tokens
+    from state.upkeep import Upkeep
 
 MODERATORS = frozenset({"moderator", "admin"})
 OPERATORS = frozenset({"operator", "admin"})
@@ -54,6 +54,12 @@ class Nothing(Payload):
 
 class Empty(TypedDict):
     """`{}`: done, and there is nothing to tell."""
+
+
+class TaskPayload(Payload):
+    """What a job is given; `task` names the one that does it."""
+
+    task: ClassVar[str]
 
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")]
@@ -165,69 +171,6 @@ class Publisher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Checkout:
-    """Where an order is paid; `word` if there is nothing to pay and that is all."""
-
-    url: str | None
-    word: Word | None
-
-
-class Provider(Protocol):
-    """Who takes the money for coins."""
-
-    @property
-    def name(self) -> str:
-        """Its name, for clients."""
-
-    @property
-    def notice(self) -> str:
-        """A sentence for players, if there is something to say; else empty."""
-
-    async def open(self, order: Order) -> Checkout:
-        """Ask for an order's money; asked again for the same order it is the same.
-
-        Raises:
-            DependencyUnavailable: the provider does not answer.
-        """
-
-    def read(self, text: str, signature: str, at: int) -> Word | None:
-        """What a signed webhook says of an order, None for anything else.
-
-        Raises:
-            NotFound, Unauthenticated, MalformedPayload: it is not the provider's word.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a request to somebody else came to; `status` is None if nobody answered."""
-
-    status: int | None
-    text: str
-    error: str
-    ms: int
-
-
-class Poster(Protocol):
-    """Sends to addresses that others chose, and to none that is not theirs to choose."""
-
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """POST a body; whatever goes wrong is in the reply."""
-
-    def slot(self, name: str) -> AbstractContextManager[bool]:
-        """A place among those who send to one endpoint from here; False if all are taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """How something leaves the server."""
-
-    webhooks: Poster
-    disabled: Callable[[], None]
-    """Counts an endpoint that was given up."""
-
-
-@dataclass(frozen=True, slots=True)
 class World:
     """What all handlers share; built once, in server/bootstrap.py."""
 
@@ -245,6 +188,9 @@ class World:
     outbound: Outbound
     ways: Ways
     publisher: Publisher
+    jobs: Jobs
+    schedules: Schedules
+    upkeep: Upkeep
     reactions: Callable[[World, Sequence[Posting]], Awaitable[None]]
     """handlers/reactions.py, which the handlers must not know."""
     provider: Provider | None = None
@@ -253,12 +199,6 @@ class World:
     async def react(self, postings: Sequence[Posting]) -> None:
         """Run what follows from postings that were just made."""
         await self.reactions(self, postings)
-
-    async def happened(self, event: Event) -> None:
-        """Tell whoever subscribed to it of an event; telling of it again changes nothing."""
-        wanting = await self.outbound.webhooks.wanting(event.type, event.at)
-        if wanting:
-            await self.outbound.deliveries.record(event, wanting)
 
 
 @dataclass(slots=True)  # made for every event: frozen costs a microsecond
@@ -436,3 +376,5 @@ class Catalogue:
     left: tuple[Callable[[World, Any], Awaitable[None]], ...] = ()
     """After its seat was given back, by its node or, after a crash, by another."""
     tasks: tuple[Periodic, ...] = ()
+    dead_letters: tuple[Callable[[World, DeadLetter], Awaitable[None]], ...] = ()
+    """After a job failed for good; a process that dies right then runs them not."""

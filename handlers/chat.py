@@ -28,6 +28,7 @@ from game.chat import (
 from game.errors import FieldProblem, Forbidden, Muted, NotFound, ValidationFailed
 from game.events import chat_reported
 from handlers.base import Context, Empty, Id, Key, Once, Payload, World, command, periodic
+from handlers.telling import happened
 from state.chat import Refused
 
 JOIN_MESSAGES = 50  # protocol.md, chat:join
@@ -263,7 +264,7 @@ async def report(cmd: ReportMessage, ctx: Context) -> ReportReply:
     message = await ctx.world.archive.find(message_id)
     report_id = await ctx.world.archive.report(message, _author(ctx), cmd.reason, ctx.now())
     told = chat_reported(message, report_id, ctx.player_id, cmd.reason, ctx.now())
-    await ctx.world.happened(told)
+    await happened(ctx.world, told)
     return ReportReply(report_id=report_id)
 
 

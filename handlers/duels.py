@@ -15,7 +15,9 @@ from game.duel_views import DuelView, RoundView, may_see, view_for
 from game.duels import Duel
 from game.economy import INT64_MAX
 from game.errors import AlreadyInDuel, InsufficientFunds, NotFound
+from game.notifications import Person, news
 from handlers.base import Context, Id, Key, Nothing, Payload, World, command, periodic
+from handlers.telling import notify
 from state.duels import Step
 from state.ids import new_id
 from state.live import Attendance, Left
@@ -107,6 +109,7 @@ async def challenge(cmd: Challenge, ctx: Context) -> DuelReply:
     if answer is mine:
         theirs = view_for(duel, opponent.id)
         await ctx.world.publisher.emit("duel:challenged", theirs, rooms.player(opponent.id))
+        await _notify_if_away(opponent.id, duel, ctx)
     return answer
 
 
@@ -131,6 +134,14 @@ async def accept(cmd: WhichDuel, ctx: Context) -> DuelReply:
         return rules.accept(duel, ctx.player_id, connected, ctx.now())
 
     return await _step(cmd.duel_id, ctx, rule)
+
+
+async def _notify_if_away(opponent_id: str, duel: Duel, ctx: Context) -> None:
+    if (await ctx.world.live.attendance(opponent_id)).sockets:
+        return  # he sees the challenge itself
+    by = Person(id=ctx.player_id, name=ctx.caller.name)
+    note = news("duel_challenged", opponent_id, duel.id, ctx.now(), by=by, amount=duel.stake)
+    await notify(ctx.world, opponent_id, note)
 
 
 async def _check_cover(duel: Duel, ctx: Context) -> None:

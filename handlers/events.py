@@ -10,16 +10,17 @@ from game.chat import ChatMessage, MutedEvent
 from game.disconnects import Farewell
 from game.duel_views import DuelView
 from game.errors import ErrorObject
+from game.notifications import Notification
 from handlers.base import ServerEvent
 from handlers.blackjack import EndedGame
 from handlers.chat import TypingEvent
-from handlers.delivering import WebhookDisabled
 from handlers.duels import OpponentView, RoundNews
+from handlers.ports import DeadLetter
 from handlers.presence import PresenceReply
 from handlers.purchases import OrderNews
 from handlers.reactions import WalletChanged
-from handlers.rob import Notification
 from handlers.session import ServerNotice, SessionReady
+from handlers.webhooks import WebhookDisabled
 
 THE_ROOM = "everybody in the room, the sender too; of a whisper, all connections of the two"
 ALL_OF_THEM = "the two fighters and the spectators, each with his own view"
@@ -58,6 +59,12 @@ EVENTS = (
         "A webhook is sent nothing more; `PATCH …/webhooks/{id}` enables it again.",
         "administrators",
     ),
+    ServerEvent(
+        "jobs:dead_letter",
+        DeadLetter,
+        "A job failed for good.",
+        "administrators",
+    ),
     ServerEvent("chat:message", ChatMessage, "Somebody said something.", THE_ROOM),
     ServerEvent("chat:edited", ChatMessage, "A message says something else now.", THE_ROOM),
     ServerEvent("chat:deleted", ChatMessage, "A message's text was taken away.", THE_ROOM),
@@ -94,7 +101,7 @@ EVENTS = (
     ServerEvent(
         "notification",
         Notification,
-        "The player was robbed, or was to be.",
+        "There is a notification for the player; it is kept, too.",
         "all connections of that player",
     ),
     ServerEvent(

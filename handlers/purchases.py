@@ -11,6 +11,7 @@ from game import events, rooms
 from game.errors import NotFound
 from game.purchases import Order, Status
 from handlers.base import Context, Id, Key, Nothing, Payload, World, command, periodic, route
+from handlers.telling import happened
 from state.ledger import Done
 
 GRANT_SECONDS = 5.0
@@ -159,7 +160,7 @@ async def grant_paid(world: World) -> None:
 async def _heard(world: World, done: Done) -> Order:
     order: Order = done.answer
     if order.status == "refunded":  # there may have been no coins left to take
-        await world.happened(events.purchase_moved("purchase.refunded", order, world.now()))
+        await happened(world, events.purchase_moved("purchase.refunded", order, world.now()))
     if done.postings:
         await world.react(done.postings)
         news = OrderNews(order=_view(order))

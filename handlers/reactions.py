@@ -17,12 +17,15 @@ from config.logging import get_logger
 from game import economy, events, rooms
 from game.errors import GameError, NotFound
 from game.events import Event, event
+from game.notifications import Person, news
 from handlers.base import World, periodic
-from state.ledger import Posting
+from handlers.telling import happened, notify
+from state.ledger import Change, Posting
 
 SWEEP_SECONDS = 1.0
 ENDED_SECONDS = 0.25  # a winner waits half of it for his money
 LEFT_SECONDS = 5.0
+BY_OTHERS = frozenset({"robbed", "robbery_failed", "coins_received"})
 CHAIN = 20  # untold entries of a wallet that are told before a newer one
 
 log = get_logger(__name__)
@@ -43,7 +46,7 @@ async def tell_owners(world: World, posting: Posting) -> None:
     """Tell the players of a posting, on all their devices."""
     for change in posting.changes:
         if player_id := economy.owner(change.account):
-            news = WalletChanged(
+            changed = WalletChanged(
                 id=posting.id,
                 balance=posting.balance(change.account),
                 amount=change.amount,
@@ -51,7 +54,7 @@ async def tell_owners(world: World, posting: Posting) -> None:
                 ref=posting.ref,
                 at=posting.at,
             )
-            await world.publisher.emit("wallet:changed", news, rooms.player(player_id))
+            await world.publisher.emit("wallet:changed", changed, rooms.player(player_id))
 
 
 async def tell_webhooks(world: World, posting: Posting) -> None:
@@ -63,7 +66,7 @@ async def tell_webhooks(world: World, posting: Posting) -> None:
     if posting.reason in {"purchase", "refund"}:
         order = await world.economy.orders.get(posting.ref)
         moved = "purchase.granted" if posting.reason == "purchase" else "purchase.refunded"
-        await world.happened(events.purchase_moved(moved, order, posting.at))
+        await happened(world, events.purchase_moved(moved, order, posting.at))
 
 
 async def _untold(world: World, posting: Posting, account: str) -> list[Posting]:
@@ -87,8 +90,8 @@ async def _tell_of_entry(world: World, posting: Posting, account: str) -> None:
         data = events.PlayerCreated(player_id=player.id, name=player.name)
         place = f"{posting.id}-0"  # before the posting itself
         born = event("player.created", player.id, account, posting.at, data, order=place)
-        await world.happened(born)
-    await world.happened(_wallet_posted(posting, account))
+        await happened(world, born)
+    await happened(world, _wallet_posted(posting, account))
 
 
 def _wallet_posted(posting: Posting, account: str) -> Event:
@@ -105,7 +108,45 @@ def _wallet_posted(posting: Posting, account: str) -> Event:
     return event("wallet.posted", ref, account, posting.at, data, order=f"{posting.id}-1")
 
 
-POSTED: tuple[Callable[[World, Posting], Awaitable[None]], ...] = (tell_owners, tell_webhooks)
+async def notify_owners(world: World, posting: Posting) -> None:
+    """Notifications of what others did to a wallet, or what somebody waited for."""
+    for change in posting.changes:
+        player_id = economy.owner(change.account)
+        kind = _kind(posting, change)
+        if player_id and kind:
+            by = await _other(world, posting, change) if kind in BY_OTHERS else None
+            amount, ref = abs(change.amount), posting.id
+            note = news(kind, player_id, ref, posting.at, by=by, amount=amount)
+            await notify(world, player_id, note)
+
+
+def _kind(posting: Posting, change: Change) -> str | None:
+    """What a player is told of his part of a posting, if anything."""
+    gains = change.amount > 0
+    match posting.reason:
+        case "transfer" if gains:
+            return "coins_received"
+        case "stake_paid":
+            return "duel_won"
+        case "purchase":
+            return "purchase_granted"
+        case "rob" if economy.owner(change.account) == posting.ref:  # the victim
+            return "robbery_failed" if gains else "robbed"
+    return None
+
+
+async def _other(world: World, posting: Posting, change: Change) -> Person:
+    """The other player of a posting of two."""
+    owners = [economy.owner(one.account) for one in posting.changes if one is not change]
+    player = await world.accounts.player(next(one for one in owners if one))
+    return Person(id=player.id, name=player.name)
+
+
+POSTED: tuple[Callable[[World, Posting], Awaitable[None]], ...] = (
+    tell_owners,
+    notify_owners,
+    tell_webhooks,
+)
 
 
 async def react(world: World, postings: Sequence[Posting]) -> None:
@@ -141,7 +182,7 @@ async def tell_webhooks_of_duel(world: World, duel_id: str) -> None:
         duel = await world.duels.get(duel_id)
     except NotFound:  # lost with Redis
         return
-    await world.happened(events.duel_ended(duel))
+    await happened(world, events.duel_ended(duel))
 
 
 DUEL_ENDED: tuple[Callable[[World, str], Awaitable[None]], ...] = (

@@ -11,12 +11,16 @@ from typing_extensions import TypedDict
 from game import webhooks as rules
 from game.errors import Conflict
 from game.events import EVENTS
-from handlers.base import OPERATORS, Context, Id, Nothing, Payload, route
+from handlers.base import OPERATORS, Context, Id, Nothing, Payload, World, periodic, route
+from handlers.telling import DeliverLane
 from state.deliveries import Attempt, Delivery, Status
 from state.webhooks import EVERYTHING, Webhook, enabled
 
 URL_CHARS = 2_000  # more, and proxies refuse it
 PAGE = 50
+SWEEP_SECONDS = 1.0
+LATE_MS = 2_000  # a lane whose job is that late has none
+AGAIN_MS = 30_000
 
 EventType: TypeAlias = Literal[(EVERYTHING, *EVENTS)]  # type: ignore[valid-type]
 Url = Annotated[str, StringConstraints(max_length=URL_CHARS)]
@@ -131,6 +135,14 @@ class DeliveriesAnswer(TypedDict):
     next_before: str | None
 
 
+class WebhookDisabled(TypedDict):
+    """Nothing more is sent to a webhook, and why."""
+
+    webhook_id: str
+    url: str
+    reason: str
+
+
 @route("GET", "/webhooks", Nothing, roles=OPERATORS)
 async def listed(_: Nothing, ctx: Context) -> WebhooksAnswer:
     """All webhooks."""
@@ -230,8 +242,18 @@ async def replay(cmd: WhichDelivery, ctx: Context) -> DeliveryAnswer:
     webhook = await ctx.world.outbound.webhooks.get(cmd.id)
     if not webhook.active:
         raise Conflict("The webhook is not active.")
-    _, again = await ctx.world.outbound.deliveries.replay(cmd.id, cmd.event_id)
+    lane, again = await ctx.world.outbound.deliveries.replay(cmd.id, cmd.event_id)
+    await ctx.world.jobs.enqueue(DeliverLane(lane=lane))
     return DeliveryAnswer(delivery=_delivery(again))
+
+
+@periodic("webhook lanes", lambda _: SWEEP_SECONDS)
+async def sweep(world: World) -> None:
+    """Order jobs for lanes that nobody came to: their job was lost, or never ordered."""
+    for lane, due_at in await world.outbound.deliveries.due(LATE_MS):
+        # The same job all the while, but another one when it has failed for good.
+        key = f"{lane} {due_at} {world.now() // AGAIN_MS}"
+        await world.jobs.enqueue(DeliverLane(lane=lane), key=key)
 
 
 def _checked(url: str, ctx: Context) -> str:

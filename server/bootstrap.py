@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import SecretStr
 
 from config.settings import Settings
 from handlers import reactions
-from handlers.base import Catalogue, Ways, World
+from handlers.base import Catalogue, World
+from handlers.ways import Ways
+from jobs.base import Task
+from jobs.office import Office
 from server import payments
 from server.api import Api
-from server.audits import Auditor
 from server.auth import Authenticator
 from server.backlog import Backlog
-from server.boundary import Boundary
+from server.boundary import Boundary, new_request_id
 from server.broadcast import Adapter, Clients, Hub, RoomPublisher
 from server.documents.pages import ApiPages
 from server.health import Details, Health
 from server.http_address import Addresses
+from server.mail import Smtp
 from server.metrics import Metrics
 from server.nodes import Membership
 from server.outgoing import Outgoing
 from server.pages import Pages
+from server.push import WebPush
 from server.reception import Reception
 from server.session import Places
 from server.sockets import SocketServer
@@ -40,6 +46,7 @@ from state.outbound import Outbound
 from state.rates import Rates
 from state.recovery import Recovery
 from state.tokens import Tokens
+from state.upkeep import Upkeep
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,7 @@ class Parts:
     api: Api
     pages: Pages
     api_pages: ApiPages
-    auditor: Auditor
+    office: Office
 
 
 def build(
@@ -76,8 +83,14 @@ def build(
     *,
     catalogue: Catalogue,
     node: str,
+    tasks: Sequence[Task[Any]],
+    hired: Collection[str],
 ) -> Parts:
-    """Put a node together. Nothing is started, nothing is connected."""
+    """Put a node together. Nothing is started, nothing is connected.
+
+    Args:
+        hired: the queues, named as their tasks, that this node works on.
+    """
     metrics = Metrics()
     redis = RedisStore(redis_url, settings.redis, metrics.observe_store)
     documents = DocumentStore(mongo_url, settings.mongo, metrics.observe_store)
@@ -90,6 +103,17 @@ def build(
     hub = Hub()
     adapter = Adapter(redis, recovery, hub, metrics, clock)
     duels = Duels(redis, settings)
+    office = Office(
+        settings,
+        redis_url,
+        redis,
+        documents,
+        clock,
+        metrics.jobs,
+        tasks=tasks,
+        hired=hired,
+        observe=metrics.observe_store,
+    )
     world = World(
         settings=settings,
         now=clock,
@@ -102,12 +126,16 @@ def build(
         duels=duels,
         economy=Economy.build(documents, duels, settings, clock),
         outbound=Outbound.build(documents, settings, clock),
-        ways=_ways(settings, metrics),
+        ways=_ways(settings, metrics, secret.get_secret_value()),
         publisher=publisher,
+        jobs=office.queues,
+        schedules=office.scheduler,
+        upkeep=Upkeep(documents),
         reactions=reactions.react,
         provider=payments.provider(settings),
     )
     boundary = Boundary(metrics, settings.limits.handler_seconds)
+    office.hire(world, catalogue, boundary.guard, new_request_id)
     addresses = Addresses(settings.http)
     authenticator = Authenticator(world.accounts, world.tokens, clock)
     health = Health(metrics)
@@ -156,7 +184,7 @@ def build(
         sockets=sockets,
         membership=Membership(world.live, clock, reception, settings.nodes, documents.free_locks),
         supervisor=Supervisor(boundary, metrics),
-        auditor=Auditor(documents, settings, clock, world.publisher, metrics),
+        office=office,
         api=Api(
             world=world,
             boundary=boundary,
@@ -172,15 +200,30 @@ def build(
     )
 
 
-def _ways(settings: Settings, metrics: Metrics) -> Ways:
-    knobs = settings.webhooks
-    webhooks = Outgoing(
-        private=knobs.private,
-        seconds=knobs.timeout_seconds,
-        slots=knobs.concurrency,
-        count=lambda outcome: metrics.outgoing.labels("webhook", outcome).inc(),
+def _ways(settings: Settings, metrics: Metrics, secret: str) -> Ways:
+    hooks, push = settings.webhooks, settings.push
+
+    def count_of(kind: str) -> Callable[[str], None]:
+        return lambda outcome: metrics.outgoing.labels(kind, outcome).inc()
+
+    pushed = Outgoing(
+        private=push.private,
+        seconds=push.timeout_seconds,
+        slots=hooks.concurrency,
+        count=count_of("push"),
     )
-    return Ways(webhooks=webhooks, disabled=metrics.webhooks_disabled.inc)
+    return Ways(
+        webhooks=Outgoing(
+            private=hooks.private,
+            seconds=hooks.timeout_seconds,
+            slots=hooks.concurrency,
+            count=count_of("webhook"),
+        ),
+        disabled=metrics.webhooks_disabled.inc,
+        mail=Smtp(settings.email, count_of("email")) if settings.email.host else None,
+        push=WebPush(push, push.secret.get_secret_value() if push.secret else secret, pushed),
+        secret=secret,
+    )
 
 
 def _details(

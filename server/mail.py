@@ -1,8 +1,9 @@
-"""E-mail (handlers.base.Mailer) over SMTP."""
+"""E-mail (handlers.ways.Mailer) over SMTP."""
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 
@@ -12,7 +13,7 @@ from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseExcepti
 from config.logging import get_logger
 from config.outbound import Email
 from game.errors import DependencyUnavailable
-from handlers.base import Mail
+from handlers.ways import Mail
 
 PERMANENT = 500  # RFC 5321, 4.2.1: 5yz will not be otherwise the next time
 
@@ -22,8 +23,9 @@ log = get_logger(__name__)
 class Smtp:
     """Hands e-mails to a relay; one connection for each, since they are rare."""
 
-    def __init__(self, settings: Email) -> None:
+    def __init__(self, settings: Email, count: Callable[[str], None]) -> None:
         self._settings = settings
+        self._count = count
         self._tls = settings.tls
         self._domain = parseaddr(settings.sender)[1].partition("@")[2] or "localhost"
 
@@ -40,11 +42,14 @@ class Smtp:
         except SMTPResponseException as refused:
             return self._judge(refused.code)
         except (SMTPException, OSError) as error:
+            self._count("none")
             log.warning("smtp_away", error=type(error).__name__)
             raise DependencyUnavailable(retry_after=5.0) from error
+        self._count("2xx")
         return True
 
     def _judge(self, code: int) -> bool:
+        self._count(f"{code // 100}xx")
         log.warning("smtp_refused", code=code)
         if code >= PERMANENT:
             return False

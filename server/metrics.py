@@ -15,6 +15,8 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from jobs.metrics import JobMetrics
+
 # From 0.5 ms, a fast handler, to the handler's time-out.
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -134,6 +136,7 @@ class Metrics:
         self.webhooks_disabled = Counter(
             "showdown_webhooks_disabled_total", "Endpoints that were given up.", **made
         )
+        self.jobs = JobMetrics(self.registry)
         self.archived = Counter("showdown_chat_archived_total", "Messages archived.", **made)
 
     def count_request(self, kind: str, name: str, outcome: str, seconds: float) -> None:

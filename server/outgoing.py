@@ -1,4 +1,4 @@
-"""Requests to addresses that others chose (handlers.base.Poster): webhooks and push services.
+"""Requests to addresses that others chose (handlers.ways.Poster): webhooks and push services.
 
 Where such an address leads is nobody's promise: a name may resolve to a machine behind our
 firewall, and to another one a moment later. So names are resolved here, every address is
@@ -20,7 +20,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
-from handlers.base import Reply
+from handlers.ways import Reply
 
 ANSWER_BYTES = 1_024  # for the log; the status is what counts
 AGENT = "Showdown"

@@ -1,4 +1,4 @@
-"""Web Push (handlers.base.Pusher): messages that only the device can read (RFC 8291), to its push
+"""Web Push (handlers.ways.Pusher): messages that only the device can read (RFC 8291), to its push
 service (RFC 8030), which knows us by our key (VAPID, RFC 8292).
 """
 
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from config.outbound import Push
 from game.errors import DependencyUnavailable
-from handlers.base import Poster
+from handlers.ways import Poster
 from state.contacts import Device
 
 CURVE = ec.SECP256R1()

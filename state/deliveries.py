@@ -106,14 +106,15 @@ class Deliveries:
     # Telling
 
     async def record(self, event: Event, webhooks: Iterable[Webhook]) -> list[str]:
-        """Note an event for these endpoints, once; returns the lanes that it waits in."""
+        """Note an event for these endpoints, once; returns the lanes that it has opened."""
         wanting = list(webhooks)
 
         async def work(tx: Transaction) -> list[str]:
             if await tx.call("events", "find_one", {"_id": event.id}):
                 return []
             await tx.call("events", "insert_one", self._event(event))
-            return [await self._queue(tx, event, one.id) for one in wanting]
+            queued = [await self._queue(tx, event, one.id) for one in wanting]
+            return [lane for lane in queued if lane]
 
         return await self._documents.transaction(work)
 
@@ -148,11 +149,11 @@ class Deliveries:
 
     # Working
 
-    async def due(self, late_ms: int = 0) -> list[str]:
-        """Lanes that somebody should work on, for so long already."""
+    async def due(self, late_ms: int) -> list[tuple[str, int]]:
+        """Lanes that somebody should work on, for so long already, and since when (ms)."""
         query = {"due_at": {"$lte": self._now() - late_ms}}
         found = await self._documents.find("lanes", query, sort=[("due_at", 1)], limit=BATCH)
-        return [one["_id"] for one in found]
+        return [(one["_id"], one["due_at"]) for one in found]
 
     async def claim(self, lane: str) -> Hold | None:
         """Work on a lane, unless another does or it is to rest."""
@@ -251,7 +252,7 @@ class Deliveries:
 
     # Inside
 
-    async def _queue(self, tx: Transaction, event: Event, webhook_id: str) -> str:
+    async def _queue(self, tx: Transaction, event: Event, webhook_id: str) -> str | None:
         lane = _lane(webhook_id, event.aggregate)
         document = {
             "_id": _id(webhook_id, event.order, event.id),
@@ -266,18 +267,19 @@ class Deliveries:
             "expires_at": self._expiry(),
         }
         await tx.call("deliveries", "insert_one", document)
-        await self._touch(tx, lane, webhook_id)
-        return lane
+        return lane if await self._touch(tx, lane, webhook_id) else None
 
-    async def _touch(self, tx: Transaction, lane: str, webhook_id: str) -> None:
-        """Make the lane, or show to whoever works on it that it has more."""
+    async def _touch(self, tx: Transaction, lane: str, webhook_id: str) -> bool:
+        """Make the lane, or show to whoever works on it that it has more; whether it is new."""
         found = await tx.call("lanes", "find_one", {"_id": lane})
         if found is None:
             document = {"_id": lane, "webhook": webhook_id, "count": 1, "due_at": self._now()}
             await tx.call("lanes", "insert_one", document)
         else:
-            more = {"$set": {"count": found["count"] + 1}}
-            await tx.call("lanes", "update_one", {"_id": lane}, more, hint="_id_")
+            # Without a time it is paused, of an endpoint that was disabled before this event.
+            more = {"count": found["count"] + 1, "due_at": found.get("due_at", self._now())}
+            await tx.call("lanes", "update_one", {"_id": lane}, {"$set": more}, hint="_id_")
+        return found is None
 
     async def _hold_on(self, tx: Transaction, hold: Hold, fields: Document) -> bool:
         found = await tx.call("lanes", "find_one", {"_id": hold.lane})

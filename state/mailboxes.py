@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 from config.outbound import Notifications as Settings
 from game.notifications import Notification
@@ -79,7 +79,7 @@ class Mailboxes:
             found = await tx.call("mailboxes", "find_one", {"_id": player_id})
             if found is None:
                 return 0
-            items = [_read(one, ids) for one in found["items"]]
+            items: list[Any] = [_read(one, ids) for one in found["items"]]
             if items != found["items"]:
                 await self._save(tx, player_id, items, fresh=False)
             return sum(not one["read"] for one in self._young(items))

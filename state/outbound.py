@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from config.settings import Settings
+from state.contacts import Contacts
 from state.deliveries import Deliveries
 from state.documents import DocumentStore
+from state.mailboxes import Mailboxes
 from state.webhooks import Webhooks
 
 
@@ -18,6 +20,8 @@ class Outbound:
 
     webhooks: Webhooks
     deliveries: Deliveries
+    mailboxes: Mailboxes
+    contacts: Contacts
 
     @classmethod
     def build(cls, documents: DocumentStore, settings: Settings, now: Callable[[], int]) -> Self:
@@ -25,4 +29,6 @@ class Outbound:
         return cls(
             webhooks=Webhooks(documents, settings.webhooks, now),
             deliveries=Deliveries(documents, settings.webhooks, now),
+            mailboxes=Mailboxes(documents, settings.notifications, now),
+            contacts=Contacts(documents, now),
         )

@@ -2,9 +2,9 @@
 
 | collection | document | indexes |
 | --- | --- | --- |
-| `webhooks` | `{_id, url, events, description, secrets, since, active, reason, …}` | none |
+| `webhooks` | `{_id, url, events, description, secrets, active, reason, …}` | none |
 
-`since`: events from then on; it is a little after the creation, when all nodes know of it.
+It is told of what happens from its creation on; other nodes know of it a second later.
 `failures` counts those in a row, `failing_since` is when they began, `rests_until` when the
 endpoint is tried again.
 """
@@ -38,7 +38,6 @@ class Webhook:
     description: str
     secrets: tuple[Secret, ...]
     created_at: int
-    since: int
     active: bool = True
     reason: str = ""
     failures: int = 0
@@ -47,7 +46,9 @@ class Webhook:
 
     def wants(self, type: str, at: int) -> bool:
         """Whether it is to be told of an event of that type, which happened then."""
-        return self.active and at >= self.since and not {type, EVERYTHING}.isdisjoint(self.events)
+        return (
+            self.active and at >= self.created_at and not {type, EVERYTHING}.isdisjoint(self.events)
+        )
 
 
 class Webhooks:
@@ -97,8 +98,7 @@ class Webhooks:
         if len(await self.all()) >= self._settings.endpoints:
             raise Conflict(f"There are at most {self._settings.endpoints} webhooks.")
         at = self._now()
-        since, secret = at + 2 * FRESH_MS, _fresh()
-        made = Webhook(new_id(), url, tuple(events), description, (secret,), at, since)
+        made = Webhook(new_id(), url, tuple(events), description, (_fresh(),), at)
         await self._documents.call("webhooks", "insert_one", _document(made))
         self._read_at = 0
         return made

@@ -50,6 +50,9 @@ def world(redis: RedisStore, documents: DocumentStore) -> World:
         outbound=Outbound.build(documents, SETTINGS, clock),
         ways=cast("Any", None),
         publisher=cast("Publisher", Recorder()),
+        jobs=cast("Any", None),
+        schedules=cast("Any", None),
+        upkeep=cast("Any", None),
         reactions=cast("Any", None),
     )
 

@@ -77,6 +77,9 @@ class Node:
             outbound=elsewhere,
             ways=elsewhere,
             publisher=cast("Any", self.publisher),
+            jobs=elsewhere,
+            schedules=elsewhere,
+            upkeep=elsewhere,
             reactions=elsewhere,
         )
 

@@ -1,44 +1,37 @@
-"""Delivering: what waits for a webhook is sent, lane by lane, until it is taken or given up.
+"""Webhooks: what waits for an endpoint is sent, lane by lane, until it is taken or given up.
 
 A lane is everything about one aggregate for one endpoint. In a lane the next event is sent
 when the last was taken or given up, so that an endpoint hears of a thing in the order in
-which it happened; different lanes do not wait for each other.
+which it happened; different lanes do not wait for each other. What is to be sent is in
+MongoDB (state/deliveries.py); a job only says where to look.
 """
 
 from __future__ import annotations
 
-import asyncio
 import random
-
-from typing_extensions import TypedDict
 
 from config.logging import get_logger
 from game import rooms
 from game import webhooks as rules
 from game.errors import NotFound
-from handlers.base import World, periodic
+from handlers.base import World
+from handlers.telling import DeliverLane
+from handlers.webhooks import WebhookDisabled
+from jobs.base import COMMUNICATION, JobContext, task
 from state.deliveries import Attempt, Delivery, Hold, Status
 from state.webhooks import Webhook
 
-TURNS = 50  # deliveries of one lane before others have their turn
-LOOK_SECONDS = 0.25
+TURN_MS = 30_000  # of one lane, before others have their turn
 FULL_MS = 250  # until a lane is looked at again whose endpoint had enough to do
 
 log = get_logger(__name__)
 
 
-class WebhookDisabled(TypedDict):
-    """Nothing more is sent to a webhook, and why."""
-
-    webhook_id: str
-    url: str
-    reason: str
-
-
-async def deliver(world: World, lane: str) -> None:
+@task(DeliverLane, profile=COMMUNICATION, timeout=120, concurrency=32)
+async def deliver(job: DeliverLane, ctx: JobContext) -> None:
     """Send what waits in a lane; that another works on it, or that it is to rest, is no failure."""
-    outbound = world.outbound
-    hold = await outbound.deliveries.claim(lane)
+    world, outbound = ctx.world, ctx.world.outbound
+    hold = await outbound.deliveries.claim(job.lane)
     if hold is None:
         return
     try:
@@ -53,6 +46,8 @@ async def deliver(world: World, lane: str) -> None:
         again_at = await _work(world, hold, webhook) if free else world.now() + FULL_MS
     if again_at is not None:
         await outbound.deliveries.release(hold, again_at)
+        pause = max(0, again_at - world.now()) / 1000
+        await world.jobs.enqueue(job, delay=pause)
 
 
 async def _pause(world: World, webhook: Webhook) -> None:
@@ -66,7 +61,8 @@ async def _work(world: World, hold: Hold, webhook: Webhook) -> int | None:
     """Send one after another; when the lane is to be looked at again (ms), None if it is done."""
     if rests_until := await world.outbound.webhooks.may_try(webhook):
         return rests_until
-    for _ in range(TURNS):
+    until = world.now() + TURN_MS
+    while world.now() < until:
         waiting = await world.outbound.deliveries.first(hold)
         if waiting is None:
             if await world.outbound.deliveries.release(hold):
@@ -130,10 +126,3 @@ async def _disable(world: World, webhook: Webhook, reason: str) -> None:
     world.ways.disabled()
     news = WebhookDisabled(webhook_id=webhook.id, url=webhook.url, reason=reason)
     await world.publisher.emit("webhook:disabled", news, rooms.admins())
-
-
-@periodic("webhook lanes", lambda _: LOOK_SECONDS)
-async def sweep(world: World) -> None:
-    """Work on every lane that is due."""
-    lanes = await world.outbound.deliveries.due()
-    await asyncio.gather(*(deliver(world, lane) for lane in lanes))
