@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from game import links
 from game import webhooks as rules
-from game.errors import NotFound, RateLimited, ValidationFailed
+from game.errors import FieldProblem, NotFound, RateLimited, ValidationFailed
 from game.links import Link
 from game.notifications import KINDS
 from handlers.base import Context, Empty, Payload, command, route
@@ -56,7 +56,7 @@ class Unsubscribe(Payload):
 class Followed(Payload):
     """A link of an e-mail."""
 
-    token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=400)]
+    link: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=400)]
 
 
 class EmailReply(TypedDict):
@@ -97,7 +97,8 @@ async def subscribe(cmd: Subscribe, ctx: Context) -> Empty:
     knobs = ctx.world.settings.push
     rules.check_url(device.endpoint, private=knobs.private)
     if not ctx.world.ways.push.good(device):
-        raise ValidationFailed("The subscription's keys are none.")
+        problem = FieldProblem(field="keys", message="They are no keys", type="keys")
+        raise ValidationFailed(errors=[problem])
 
     def rule(contact: Contact) -> Contact:
         others = _without(contact, device.endpoint)
@@ -121,27 +122,27 @@ async def unsubscribe(cmd: Unsubscribe, ctx: Context) -> Empty:
 # Links. Programs that look through e-mails follow them, too, so that following one only asks.
 
 
-@route("GET", "/email/{token}", Followed, signed_in=False, media=PAGE)
+@route("GET", "/email/{link}", Followed, signed_in=False, media=PAGE)
 async def ask(cmd: Followed, ctx: Context) -> str:
     """A page that asks whether to do what a link of an e-mail is for.
 
     Raises:
         NotFound: the link is not whole, or past its time.
     """
-    link = links.read(cmd.token, ctx.world.ways.secret, ctx.now())
+    link = links.read(cmd.link, ctx.world.ways.secret, ctx.now())
     verify = link.does == "verify"
     question = "Is this your address?" if verify else f"No more e-mails like “{_kind(link)}”?"
     return _page(question, '<form method="post"><button>Yes</button></form>')
 
 
-@route("POST", "/email/{token}", Followed, signed_in=False, media=PAGE)
+@route("POST", "/email/{link}", Followed, signed_in=False, media=PAGE)
 async def follow(cmd: Followed, ctx: Context) -> str:
     """Do what a link of an e-mail is for; mail programs do so by themselves (RFC 8058).
 
     Raises:
         NotFound: the link is not whole, past its time, or of an address given up since.
     """
-    link = links.read(cmd.token, ctx.world.ways.secret, ctx.now())
+    link = links.read(cmd.link, ctx.world.ways.secret, ctx.now())
     contacts = ctx.world.outbound.contacts
     if link.does == "stop":
         await contacts.change(link.account, lambda one: one.choose(link.what, "email", on=False))

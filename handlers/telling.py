@@ -60,7 +60,7 @@ async def notify(world: World, player_id: str, news: Notification) -> None:
         NotFound: there is no such player.
     """
     kept = await world.outbound.mailboxes.put(player_id, news)
-    once = Once(kept["id"], kept["at"])
+    once = Once(kept["id"], int(kept["at"]))  # out of MongoDB it is an Int64
     await world.publisher.emit("notification", kept, rooms.player(player_id), once=once)
     if (await world.live.attendance(player_id)).sockets == 0:
         await _reach(world, player_id, kept)

@@ -26,7 +26,7 @@ EventType: TypeAlias = Literal[(EVERYTHING, *EVENTS)]  # type: ignore[valid-type
 Url = Annotated[str, StringConstraints(max_length=URL_CHARS)]
 Events = Annotated[list[EventType], Field(min_length=1, max_length=len(EVENTS))]
 Description = Annotated[str, StringConstraints(max_length=200)]
-Cursor = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]+/evt_[0-9a-f]{24}$")]
+Cursor = Annotated[str, StringConstraints(max_length=100)]
 EventId = Annotated[str, StringConstraints(pattern=r"^evt_[0-9a-f]{24}$")]
 
 

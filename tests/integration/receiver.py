@@ -84,11 +84,10 @@ class Operator:
         return await self.table.call(method, self.url, f"/webhooks{path}", body, self._token)
 
     async def subscribe(self, to: Receiver, *events: str) -> str:
-        """A webhook to a receiver, once it is told of what happens; its id."""
+        """A webhook to a receiver; its id. Other nodes know of it a second later."""
         status, made = await self.call("POST", "", {"url": to.url, "events": list(events)})
         assert status == 201, made
         to.secret = made["secret"]
-        await asyncio.sleep(2.1)  # "about now" is two seconds: state/webhooks.py, since
         webhook_id: str = made["webhook"]["id"]
         return webhook_id
 
@@ -104,6 +103,16 @@ class Operator:
         assert status == 200, page
         shown: dict[str, Any] = page
         return shown
+
+    async def newest(self, webhook_id: str, status: str) -> dict[str, Any]:
+        """The newest delivery, once it is in this state."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                for one in (await self.deliveries(webhook_id, "?limit=1"))["deliveries"]:
+                    if one["status"] == status:
+                        found: dict[str, Any] = one
+                        return found
+                await asyncio.sleep(0.05)
 
 
 async def operator(table: Table, url: str) -> Operator:
