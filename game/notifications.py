@@ -12,6 +12,8 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
+from game.duel_state import Duel
+
 ID_CHARS = 20
 
 Channel: TypeAlias = Literal["email", "push"]
@@ -85,3 +87,11 @@ def reaches(kind: str, channel: Channel, on: Collection[str], off: Collection[st
     """Whether a player is told of a kind in a way, by what he turned on and off."""
     choice = f"{kind}/{channel}"
     return choice not in off and (choice in on or channel in KINDS[kind].reach)
+
+
+def challenged(duel: Duel) -> Notification:
+    """Of a challenge, for the opponent."""
+    challenger, opponent = duel.fighters
+    by = Person(id=challenger.id, name=challenger.name)
+    at, stake = duel.challenged_at, duel.stake
+    return news("duel_challenged", opponent.id, duel.id, at, by=by, amount=stake)

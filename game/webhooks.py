@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from game.errors import FieldProblem, ValidationFailed
+from game.errors import ValidationFailed
 
 PREFIX = "whsec_"
 GONE = 410  # the specification: disable the endpoint
@@ -97,4 +97,4 @@ def check_url(url: str, *, private: bool) -> str:
 
 
 def _problem(message: str) -> ValidationFailed:
-    return ValidationFailed(errors=[FieldProblem(field="url", message=message, type="url")])
+    return ValidationFailed.of("url", message, "url")

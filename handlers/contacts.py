@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from game import links
 from game import webhooks as rules
-from game.errors import FieldProblem, NotFound, RateLimited, ValidationFailed
+from game.errors import NotFound, RateLimited, ValidationFailed
 from game.links import Link
 from game.notifications import KINDS
 from handlers.base import Context, Empty, Payload, command, route
@@ -97,8 +97,7 @@ async def subscribe(cmd: Subscribe, ctx: Context) -> Empty:
     knobs = ctx.world.settings.push
     rules.check_url(device.endpoint, private=knobs.private)
     if not ctx.world.ways.push.good(device):
-        problem = FieldProblem(field="keys", message="They are no keys", type="keys")
-        raise ValidationFailed(errors=[problem])
+        raise ValidationFailed.of("keys", "They are no keys.", "keys")
 
     def rule(contact: Contact) -> Contact:
         others = _without(contact, device.endpoint)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from contextlib import suppress
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from game.errors import NotFound
 from game.notifications import KINDS, Channel, Notification, reaches
-from handlers.base import Context, Id, Payload, command
+from handlers.base import Context, Id, Payload, World, command
 from state.contacts import Contact
 
 PAGE = 20
+SHOWN = 1_000  # more is kept of nobody
 KindName: TypeAlias = Literal[tuple(KINDS)]  # type: ignore[valid-type]
 
 
@@ -113,6 +116,25 @@ async def settings(cmd: Choices, ctx: Context) -> SettingsReply:
         devices=len(contact.devices),
         push_key=ctx.world.ways.push.public_key,
     )
+
+
+async def forget(world: World, player_id: str) -> None:
+    """What was kept for a player, and how his account is reached."""
+    await world.outbound.mailboxes.delete(player_id)
+    with suppress(NotFound):  # gone in an earlier pass
+        player = await world.accounts.player(player_id)
+        await world.outbound.contacts.delete(player.account_id)
+
+
+async def export(world: World, player_id: str) -> dict[str, list[dict[str, Any]]]:
+    """The same, for him to see; of devices and addresses what he gave."""
+    player = await world.accounts.player(player_id)
+    contact = await world.outbound.contacts.get(player.account_id)
+    box = await world.outbound.mailboxes.page(player_id, None, SHOWN)
+    return {
+        "notifications": [dict(one) for one in box.items],
+        "contacts": [{"email": contact.email, "devices": [d.endpoint for d in contact.devices]}],
+    }
 
 
 def _ways(kind: str, contact: Contact) -> WaysOfKind:

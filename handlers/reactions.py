@@ -86,10 +86,9 @@ async def _untold(world: World, posting: Posting, account: str) -> list[Posting]
 async def _tell_of_entry(world: World, posting: Posting, account: str) -> None:
     """Webhooks of one wallet's entry; with the first one there is a player."""
     if posting.reason == "start":
-        player = await world.accounts.player(posting.ref)
-        data = events.PlayerCreated(player_id=player.id, name=player.name)
+        data = events.PlayerCreated(player_id=posting.ref, name=await _name(world, posting.ref))
         place = f"{posting.id}-0"  # before the posting itself
-        born = event("player.created", player.id, account, posting.at, data, order=place)
+        born = event("player.created", posting.ref, account, posting.at, data, order=place)
         await happened(world, born)
     await happened(world, _wallet_posted(posting, account))
 
@@ -138,8 +137,16 @@ def _kind(posting: Posting, change: Change) -> str | None:
 async def _other(world: World, posting: Posting, change: Change) -> Person:
     """The other player of a posting of two."""
     owners = [economy.owner(one.account) for one in posting.changes if one is not change]
-    player = await world.accounts.player(next(one for one in owners if one))
-    return Person(id=player.id, name=player.name)
+    player_id = next(one for one in owners if one)
+    return Person(id=player_id, name=await _name(world, player_id))
+
+
+async def _name(world: World, player_id: str) -> str:
+    """A player's name, empty if he was deleted meanwhile."""
+    try:
+        return (await world.accounts.player(player_id)).name
+    except NotFound:
+        return ""
 
 
 POSTED: tuple[Callable[[World, Posting], Awaitable[None]], ...] = (

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import ClassVar, Literal
 
 from game import rooms
-from game.errors import DependencyUnavailable
+from game.errors import DependencyUnavailable, NotFound
 from game.events import Event
 from game.notifications import Notification
 from handlers.base import Id, Once, TaskPayload, World
@@ -55,15 +55,23 @@ async def happened(world: World, event: Event) -> None:
 async def notify(world: World, player_id: str, news: Notification) -> None:
     """Tell a player of something: on his devices, in his mailbox and, if he is away, by
     e-mail and push as he likes.
-
-    Raises:
-        NotFound: there is no such player.
     """
     kept = await world.outbound.mailboxes.put(player_id, news)
     once = Once(kept["id"], int(kept["at"]))  # out of MongoDB it is an Int64
     await world.publisher.emit("notification", kept, rooms.player(player_id), once=once)
-    if (await world.live.attendance(player_id)).sockets == 0:
-        await _reach(world, player_id, kept)
+    if await _away(world, player_id):
+        with suppress(NotFound):  # deleted meanwhile
+            await _reach(world, player_id, kept)
+
+
+async def notify_away(world: World, player_id: str, news: Notification) -> None:
+    """Tell a player of something that he would see by itself, were he there."""
+    if await _away(world, player_id):
+        await notify(world, player_id, news)
+
+
+async def _away(world: World, player_id: str) -> bool:
+    return (await world.live.attendance(player_id)).sockets == 0
 
 
 async def _reach(world: World, player_id: str, news: Notification) -> None:

@@ -115,6 +115,10 @@ class Contacts:
         after = await self.change(account_id, rule)
         return after.verified and after.proof == proof
 
+    async def delete(self, account_id: str) -> None:
+        """Forget it."""
+        await self._documents.call("contacts", "delete_one", {"_id": account_id})
+
     async def count_email(self, account_id: str, most: int) -> bool:
         """Count one more e-mail of today; False if there were so many already."""
         day, counted = self._now() // DAY_MS, False

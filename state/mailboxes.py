@@ -86,6 +86,10 @@ class Mailboxes:
 
         return await self._documents.transaction(work)
 
+    async def delete(self, player_id: str) -> None:
+        """Forget them all."""
+        await self._documents.call("mailboxes", "delete_one", {"_id": player_id})
+
     async def _items(self, player_id: str) -> list[Notification]:
         """The newest first."""
         found = await self._documents.call("mailboxes", "find_one", {"_id": player_id})

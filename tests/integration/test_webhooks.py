@@ -137,6 +137,11 @@ async def test_webhooks_are_the_operators(nodes: tuple[Server, Server], table: T
     url, admin = nodes[0].url, await operator(table, nodes[0].url)
     ann = await table.guest(url, "ann")
     assert (await table.call("GET", url, "/webhooks", token=ann.tokens["access_token"]))[0] == 403
-    for wrong in ({"url": "ftp://example.com/"}, {"events": []}, {"events": ["duel.lost"]}):
+    mistakes: list[dict[str, Any]] = [
+        {"url": "ftp://example.com/"},
+        {"events": []},
+        {"events": ["duel.lost"]},
+    ]
+    for wrong in mistakes:
         body = {"url": "https://example.com/hook", "events": ["*"], **wrong}
         assert (await admin.call("POST", "", body))[0] == 422

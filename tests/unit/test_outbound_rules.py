@@ -35,7 +35,10 @@ def test_an_endpoint_rests_longer_and_longer() -> None:
     assert rests == [0, 30, 60, 120, 240, 480, 960, 1_920, 3_600, 3_600]
 
 
-@given(st.binary(min_size=24, max_size=64), st.dictionaries(st.text(), st.integers(-(2**63), 2**63 - 1)))
+@given(
+    st.binary(min_size=24, max_size=64),
+    st.dictionaries(st.text(), st.integers(-(2**63), 2**63 - 1)),
+)
 def test_another_library_believes_our_signatures(key: bytes, data: dict[str, int]) -> None:
     now = 1_000 * round(time.time())
     old = webhooks.secret(b"o" * 32)

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -114,11 +115,12 @@ def test_an_endpoint_has_so_many_slots() -> None:
 async def answering(handler: object) -> AsyncIterator[int]:
     app = web.Application()
 
-    async def answer(request: web.Request) -> web.StreamResponse:
-        found = handler(request)  # type: ignore[operator]
-        return await found if asyncio.iscoroutine(found) else found
+    async def handle(request: web.Request) -> web.StreamResponse:
+        found: Any = handler(request)  # type: ignore[operator]
+        answer: web.StreamResponse = await found if asyncio.iscoroutine(found) else found
+        return answer
 
-    app.router.add_post("/", answer)
+    app.router.add_post("/", handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:
