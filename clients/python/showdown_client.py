@@ -35,6 +35,21 @@ class AccountView(TypedDict):
     role: str
 
 
+class AddSchedule(TypedDict):
+    """Either `cron` (in the time zone `tz`) or `every` so many seconds.
+
+    `missed`: of runs that nobody was there for, `once` makes one, `each` all, `skip` none.
+    """
+
+    name: str
+    task: str
+    payload: NotRequired[dict[str, Any]]
+    cron: NotRequired[str | None]
+    every: NotRequired[int | None]
+    tz: NotRequired[str]
+    missed: NotRequired[Literal["once", "each", "skip"]]
+
+
 class AttemptReply(TypedDict):
     """What it came to: `amount` was taken, or paid if it failed.
 
@@ -46,6 +61,16 @@ class AttemptReply(TypedDict):
     odds: int
     balance: int
     again_at: int
+
+
+class AttemptView(TypedDict):
+    """One request: when (ms), the status and the beginning of its answer, or what went wrong."""
+
+    at: int
+    status: int | None
+    error: str
+    answer: str
+    ms: int
 
 
 class Author(TypedDict):
@@ -61,12 +86,60 @@ class BalanceReply(TypedDict):
     balance: int
 
 
+class BatchItem(TypedDict):
+    """What became of one order: a job, or the code and text of its refusal."""
+
+    ok: bool
+    id: NotRequired[str]
+    url: NotRequired[str]
+    code: NotRequired[str]
+    detail: NotRequired[str]
+
+
+class BatchReply(TypedDict):
+    """What became of each order, in their order."""
+
+    jobs: list[BatchItem]
+
+
 class BoostView(TypedDict):
     """What works for the caller until then, in ms."""
 
     kind: Literal["shield", "luck"]
     percent: int
     until: int
+
+
+class ChangeSchedule(TypedDict):
+    """What shall be otherwise."""
+
+    paused: NotRequired[bool | None]
+    cron: NotRequired[str | None]
+    every: NotRequired[int | None]
+    tz: NotRequired[str | None]
+    missed: NotRequired[Literal["once", "each", "skip"] | None]
+
+
+class ChangedWebhook(TypedDict):
+    """What is to be another; what is null stays. `active` true begins anew what was disabled."""
+
+    url: NotRequired[str | None]
+    events: NotRequired[
+        list[
+            Literal[
+                "*",
+                "player.created",
+                "wallet.posted",
+                "duel.ended",
+                "purchase.granted",
+                "purchase.refunded",
+                "chat.reported",
+            ]
+        ]
+        | None
+    ]
+    description: NotRequired[str | None]
+    active: NotRequired[bool | None]
 
 
 class CharacterAnswer(TypedDict):
@@ -117,6 +190,27 @@ class CheckView(TypedDict):
     since: int
 
 
+class Choice(TypedDict):
+    """Whether to be told of a kind in a way."""
+
+    kind: Literal[
+        "robbed",
+        "robbery_failed",
+        "coins_received",
+        "duel_challenged",
+        "duel_won",
+        "purchase_granted",
+    ]
+    channel: Literal["email", "push"]
+    on: bool
+
+
+class Cleaned(TypedDict):
+    """How many were taken away."""
+
+    removed: int
+
+
 class Connected(TypedDict):
     """Connected: the session's id, and the one that a client goes on with after an absence."""
 
@@ -124,11 +218,61 @@ class Connected(TypedDict):
     pid: str
 
 
+class DeadLetter(TypedDict):
+    """A job that has failed for good: after how many attempts, and why the last one did.
+
+    `trace_id` finds the log line with the trace.
+    """
+
+    id: str
+    task: str
+    attempts: int
+    reason: str
+    trace_id: NotRequired[str]
+
+
+class DeadLettersReply(TypedDict):
+    """A page, the newest first; `next_before` is null on the last one."""
+
+    dead_letters: list[JobView]
+    next_before: str | None
+
+
 class DealerView(TypedDict):
     """The dealer's cards; the hole card is not among them before the end."""
 
     cards: list[str]
     total: int
+
+
+class DeliveriesAnswer(TypedDict):
+    """Deliveries, the newest first; null as the cursor when there are no more."""
+
+    deliveries: list[DeliveryView]
+    next_before: str | None
+
+
+class DeliveryAnswer(TypedDict):
+    """One delivery."""
+
+    delivery: DeliveryView
+
+
+class DeliveryView(TypedDict):
+    """What became of an event, for one webhook; the newest attempts last."""
+
+    event_id: str
+    type: str
+    at: int
+    status: Literal["pending", "delivered", "failed"]
+    tries: int
+    attempts: list[AttemptView]
+
+
+class Discard(TypedDict):
+    """Which, and why nobody needs it."""
+
+    reason: str
 
 
 Disconnect = Literal[
@@ -172,6 +316,13 @@ class EffectView(TypedDict):
     kind: Literal["shield", "luck"]
     seconds: int
     percent: int
+
+
+class EmailReply(TypedDict):
+    """The address, and whether it is the account's beyond doubt; until then nothing goes there."""
+
+    email: str | None
+    verified: bool
 
 
 class Empty(TypedDict):
@@ -347,6 +498,60 @@ class ItemView(TypedDict):
     effect: EffectView | None
 
 
+class JobBatch(TypedDict):
+    """Up to 100 jobs."""
+
+    jobs: list[JobOrder]
+
+
+class JobOrder(TypedDict):
+    """A job: its task, and what the task is given.
+
+    The same `key` of the same account and task is the same job, for as long as it is kept.
+    `delay` is in seconds; `priority` 1 is the most urgent, 10 the least.
+    """
+
+    task: str
+    payload: NotRequired[dict[str, Any]]
+    key: NotRequired[str | None]
+    delay: NotRequired[float]
+    priority: NotRequired[int]
+
+
+class JobReply(TypedDict):
+    """One job."""
+
+    job: JobView
+
+
+class JobView(TypedDict):
+    """A job. Times are ms since the epoch; `attempts` is how often it has been tried.
+
+    `result` is there when it is completed, `reason` when its last attempt failed, and
+    `trace_id`, which finds the log line with the trace, with it.
+    """
+
+    id: str
+    task: str
+    state: Literal["waiting", "delayed", "running", "completed", "failed", "cancelled"]
+    payload: dict[str, Any]
+    priority: int
+    attempts: int
+    created_at: int
+    progress: NotRequired[Progress]
+    started_at: NotRequired[int]
+    finished_at: NotRequired[int]
+    result: NotRequired[Any]
+    reason: NotRequired[str]
+    trace_id: NotRequired[str]
+
+
+class JobsReply(TypedDict):
+    """A page of jobs."""
+
+    jobs: list[JobView]
+
+
 class Joined(TypedDict):
     """A room as it is entered: who came first, how many they are, what was said last."""
 
@@ -356,11 +561,24 @@ class Joined(TypedDict):
     messages: list[ChatMessage]
 
 
+class Keys(TypedDict):
+    """A subscription's keys, as a browser gives them."""
+
+    p256dh: str
+    auth: str
+
+
 class LedgerReply(TypedDict):
     """Entries, the newest first; null as the cursor when there are no more."""
 
     entries: list[EntryView]
     next_before: str | None
+
+
+class LetterReply(TypedDict):
+    """The job, which waits again."""
+
+    job: JobView
 
 
 class Liveness(TypedDict):
@@ -417,14 +635,50 @@ class MutedEvent(TypedDict):
     reason: str
 
 
-class Notification(TypedDict):
-    """Something that a player should see; `by` is who did it, `at` in ms."""
+class NewWebhook(TypedDict):
+    """Where to, and of which events; `*` is all of them."""
 
+    url: str
+    events: list[
+        Literal[
+            "*",
+            "player.created",
+            "wallet.posted",
+            "duel.ended",
+            "purchase.granted",
+            "purchase.refunded",
+            "chat.reported",
+        ]
+    ]
+    description: NotRequired[str]
+
+
+class Notification(TypedDict):
+    """Something that a player should see.
+
+    `text` is a sentence for people. `by` is who did it, `amount` the coins that moved, `ref`
+    what it was about: the id of a duel, an order or a posting. `at` in ms.
+    """
+
+    id: str
     kind: str
-    by: RobberView
-    success: bool
+    text: str
+    by: Person | None
     amount: int
+    ref: str
     at: int
+    read: bool
+
+
+class NotificationsReply(TypedDict):
+    """Notifications, the newest first, and how many in all are unread.
+
+    The cursor is null when there are no more.
+    """
+
+    notifications: list[Notification]
+    unread: int
+    next_before: str | None
 
 
 class OpponentView(TypedDict):
@@ -457,6 +711,13 @@ class OrderView(TypedDict):
     pack: PackView
     url: str | None
     created_at: int
+
+
+class Ordered(TypedDict):
+    """The job, and where its state can be read."""
+
+    id: str
+    url: str
 
 
 class OwnView(TypedDict):
@@ -492,6 +753,13 @@ class PacksReply(TypedDict):
     packs: list[PackView]
 
 
+class Person(TypedDict):
+    """A player, by his id and his name."""
+
+    id: str
+    name: str
+
+
 class PlayerInfo(TypedDict):
     """Who plays on this connection; the role is his account's."""
 
@@ -523,6 +791,39 @@ class PresenceView(TypedDict):
     in_duel: bool
 
 
+class Progress(TypedDict):
+    """How far a job has come."""
+
+    done: int
+    total: int
+
+
+class QueueReply(TypedDict):
+    """One queue."""
+
+    queue: QueueView
+
+
+class QueueView(TypedDict):
+    """A queue: one task's jobs by state, and how long (ms) the oldest has been waiting."""
+
+    name: str
+    profile: str
+    paused: bool
+    waiting: int
+    delayed: int
+    running: int
+    completed: int
+    failed: int
+    oldest_ms: int
+
+
+class QueuesReply(TypedDict):
+    """All queues."""
+
+    queues: list[QueueView]
+
+
 class Readiness(TypedDict):
     """Whether the node is fit to serve, and the names of the checks that say no."""
 
@@ -541,6 +842,19 @@ class Renamed(TypedDict):
 
     player_id: str
     name: str
+
+
+class Replay(TypedDict):
+    """Up to 100 of them."""
+
+    ids: list[str]
+
+
+class ReplayReply(TypedDict):
+    """Those that wait again, and the code of the refusal of each other."""
+
+    replayed: list[str]
+    refused: dict[str, str]
 
 
 class ReportReply(TypedDict):
@@ -563,13 +877,6 @@ class Resume(TypedDict):
     friend_requests: int
 
 
-class RobberView(TypedDict):
-    """Who tried."""
-
-    id: str
-    name: str
-
-
 class RoundNews(TypedDict):
     """A round's showdown; hands and ranks by player id, no winner if they are equal."""
 
@@ -587,6 +894,45 @@ class RoundView(TypedDict):
     hands: dict[str, list[str]]
     ranks: dict[str, str]
     winner_id: str | None
+
+
+class ScheduleReply(TypedDict):
+    """One schedule."""
+
+    schedule: ScheduleView
+
+
+class ScheduleView(TypedDict):
+    """A schedule: either `cron` (in the time zone `tz`) or `every` so many seconds.
+
+    `missed` says what becomes of runs that nobody was there for. Code's own schedules (`own`)
+    can be paused, but not changed or deleted.
+    """
+
+    name: str
+    task: str
+    payload: dict[str, Any]
+    cron: str | None
+    every: int | None
+    tz: str
+    missed: Literal["once", "each", "skip"]
+    paused: bool
+    own: bool
+    next_at: int
+    last_at: int | None
+
+
+class SchedulesReply(TypedDict):
+    """All schedules, by name."""
+
+    schedules: list[ScheduleView]
+
+
+class SecretAnswer(TypedDict):
+    """A webhook and its secret, which is not shown again."""
+
+    webhook: WebhookView
+    secret: str
 
 
 class ServerNotice(TypedDict):
@@ -613,6 +959,19 @@ class SessionReply(TypedDict):
     """When the session ends unless it is refreshed again, in ms."""
 
     expires_at: int
+
+
+class SettingsReply(TypedDict):
+    """How an account is reached: by kind, at which address, on how many devices.
+
+    `push_key` is what a browser subscribes with; `email` is null if none was given.
+    """
+
+    kinds: dict[str, WaysOfKind]
+    email: str | None
+    verified: bool
+    devices: int
+    push_key: str
 
 
 class ShopReply(TypedDict):
@@ -666,6 +1025,12 @@ class TransferReply(TypedDict):
 TypingEvent = TypedDict("TypingEvent", {"room": "str", "from": "Author"})
 
 
+class UnreadReply(TypedDict):
+    """How many are unread now."""
+
+    unread: int
+
+
 class UseReply(TypedDict):
     """The boost as it is now, and how many of the item are left."""
 
@@ -690,6 +1055,49 @@ class WatchedReply(TypedDict):
     """The duel as everybody may see it."""
 
     duel: DuelView
+
+
+class WaysOfKind(TypedDict):
+    """Whether an account that is away is told of a kind by e-mail, and by push."""
+
+    email: bool
+    push: bool
+
+
+class WebhookAnswer(TypedDict):
+    """One webhook."""
+
+    webhook: WebhookView
+
+
+class WebhookDisabled(TypedDict):
+    """Nothing more is sent to a webhook, and why."""
+
+    webhook_id: str
+    url: str
+    reason: str
+
+
+class WebhookView(TypedDict):
+    """A webhook and how it does; times in ms.
+
+    `reason` says why it is not active, `failures` counts those in a row.
+    """
+
+    id: str
+    url: str
+    events: list[str]
+    description: str
+    active: bool
+    reason: str
+    failures: int
+    created_at: int
+
+
+class WebhooksAnswer(TypedDict):
+    """All of them, the oldest first."""
+
+    webhooks: list[WebhookView]
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
@@ -843,7 +1251,7 @@ class Showdown:
         answer: MeAnswer = await self._call("GET", "/api/v1/me")
         return answer
 
-    async def delete(self) -> None:
+    async def deletion_delete(self) -> None:
         """Delete the caller's account, for good.
 
         Raises:
@@ -1542,6 +1950,72 @@ class Showdown:
         )
         return answer
 
+    async def notifications_list(
+        self, *, before: str | None = None, limit: int | None = None
+    ) -> NotificationsReply:
+        """What the player should see, and what he has seen.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: NotificationsReply = await self._ask(
+            "notifications:list", {**_given({"before": before, "limit": limit})}
+        )
+        return answer
+
+    async def notifications_read(self, *, ids: list[str] | None = None) -> UnreadReply:
+        """Mark some as seen; those that are not there are none.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: UnreadReply = await self._ask("notifications:read", {**_given({"ids": ids})})
+        return answer
+
+    async def notifications_settings(self, *, choices: list[Choice] | None = None) -> SettingsReply:
+        """By which ways the account is told of what when it is away.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: SettingsReply = await self._ask(
+            "notifications:settings", {**_given({"choices": choices})}
+        )
+        return answer
+
+    async def account_email(self, *, email: str | None) -> EmailReply:
+        """Be told of things by e-mail at this address; a link that is sent there must be followed.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: EmailReply = await self._ask("account:email", {"email": email})
+        return answer
+
+    async def push_subscribe(self, *, endpoint: str, keys: Keys) -> Empty:
+        """Tell this device of things, too, when the player is away.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Empty = await self._ask("push:subscribe", {"endpoint": endpoint, "keys": keys})
+        return answer
+
+    async def push_unsubscribe(self, *, endpoint: str) -> Empty:
+        """Tell this device of nothing more.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Empty = await self._ask("push:unsubscribe", {"endpoint": endpoint})
+        return answer
+
     @overload
     def on(
         self, event: Literal["session:ready"], handler: Callable[[SessionReady], object]
@@ -1565,6 +2039,16 @@ class Showdown:
     @overload
     def on(
         self, event: Literal["server:notice"], handler: Callable[[ServerNotice], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["webhook:disabled"], handler: Callable[[WebhookDisabled], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["jobs:dead_letter"], handler: Callable[[DeadLetter], object]
     ) -> None: ...
 
     @overload

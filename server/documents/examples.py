@@ -20,6 +20,7 @@ NOW = 1_795_342_800_000
 SEED = "5e" * 32
 TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"  # noqa: S105
 ENTRY_ID = "0193e5a7c4ee" + "0" * 16
+EMAIL = "ann@example.com"
 MESSAGE_ID = f"{NOW}-00000@global"
 
 BY_NAME: Mapping[str, Any] = {
@@ -84,7 +85,6 @@ BY_NAME: Mapping[str, Any] = {
     "notice": "This is a sandbox: no money moves.",
     "url": "https://game.example/here",
     "event_id": "evt_5f1d7a9c0b3e4d6f8a2c1b0e",
-    "email": "ann@example.com",
     "link": "pYb3tAAAB",
     "endpoint": "https://push.example/3f1f9a52",
     "ref": "",
@@ -188,7 +188,7 @@ class Examples:
 
     def _of_value(self, schema: Schema, field: str) -> Any:
         if "pattern" in schema:
-            samples = (BY_NAME.get(field, field), ANN, ENTRY_ID)
+            samples = (BY_NAME.get(field, field), ANN, ENTRY_ID, EMAIL)
             return next(one for one in samples if re.search(schema["pattern"], one))
         if field in BY_NAME:
             return BY_NAME[field]
