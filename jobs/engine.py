@@ -121,7 +121,7 @@ def client(url: str, timeout: float, retries: int, connections: int = CONNECTION
         socket_timeout=timeout,
         retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries),
     )
-    return Redis(connection_pool=pool)
+    return Redis.from_pool(pool)  # which it closes with itself
 
 
 class Queue:
@@ -402,6 +402,9 @@ class Worker:
         finally:
             await self._end(worker)
             await redis.aclose()
+        me = asyncio.current_task()
+        if me and me.cancelling():  # BullMQ swallows a cancellation that comes as it ends
+            raise asyncio.CancelledError
 
     def _make(self, redis: Any) -> Any:
         worker = _Worker(self.queue, self._one, self._terms.options(redis))

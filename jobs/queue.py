@@ -146,9 +146,10 @@ class JobQueues:
     async def get(self, job_id: str) -> JobView:
         """A job; see handlers/ports.py."""
         queue = self._queue_of(job_id)
+        state = await queue.state(job_id)  # first: what comes with a state is there then
         stored = await queue.get(job_id)
         if stored:
-            return view(queue.name, stored, await queue.state(job_id))
+            return view(queue.name, stored, state)
         if mark := await self._marks.cancelled(job_id):
             return cancelled_view(cast("JobView", mark))
         if self.tasks[queue.name].profile.durable and (order := await self._orders.get(job_id)):

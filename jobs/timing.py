@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
@@ -36,7 +36,7 @@ class Timing:
             raise _refused("tz", "There is no such time zone") from None
         try:
             self.after(0)
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, IndexError):
             raise _refused("cron", "This is no cron pattern, or it never comes") from None
 
     def after(self, at: int) -> int:
@@ -44,15 +44,19 @@ class Timing:
 
         What is kept of a pattern is the time on the wall. In the hour that a change of clocks
         leaves out it runs when the clock has jumped; in the one that comes twice, the first
-        time, unless it runs more often than hourly.
+        time. A pattern of every hour (`*`) goes by the minutes alone, and misses none.
         """
         if self.every is not None:
             step = self.every * 1000
             return (at // step + 1) * step
-        zone = ZoneInfo(self.tz)
-        wall = datetime.fromtimestamp(at / 1000, zone).replace(tzinfo=None)
-        six = len((self.cron or "").split()) == 6
-        upcoming = croniter(self.cron, wall, second_at_beginning=six)
+        fields = (self.cron or "").split()
+        here = datetime.fromtimestamp(at / 1000, ZoneInfo(self.tz))
+        zone: tzinfo = ZoneInfo(self.tz)
+        if fields[-4] == "*":
+            zone = timezone(here.utcoffset() or timedelta())
+        upcoming = croniter(
+            self.cron, here.replace(tzinfo=None), second_at_beginning=len(fields) == 6
+        )
         while True:
             moment: datetime = upcoming.get_next(datetime)
             for fold in (0, 1):

@@ -91,7 +91,7 @@ class BatchItem(TypedDict):
 
     ok: bool
     id: NotRequired[str]
-    url: NotRequired[str]
+    status_url: NotRequired[str]
     code: NotRequired[str]
     detail: NotRequired[str]
 
@@ -717,7 +717,7 @@ class Ordered(TypedDict):
     """The job, and where its state can be read."""
 
     id: str
-    url: str
+    status_url: str
 
 
 class OwnView(TypedDict):

@@ -1475,7 +1475,7 @@ export interface components {
         BatchItem: {
             ok: boolean;
             id?: string;
-            url?: string;
+            status_url?: string;
             code?: string;
             detail?: string;
         };
@@ -1692,7 +1692,7 @@ export interface components {
         /** @description The job, and where its state can be read. */
         Ordered: {
             id: string;
-            url: string;
+            status_url: string;
         };
         /** @description How far a job has come. */
         Progress: {
@@ -6267,7 +6267,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "task": "task",
+                 *       "task": "reports.economy",
                  *       "payload": {},
                  *       "key": "3f1f9a52",
                  *       "delay": 0,
@@ -6288,7 +6288,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "0193e5a7c41f08b2d6e4",
-                     *       "url": "https://game.example/here"
+                     *       "status_url": "status_url"
                      *     }
                      */
                     "application/json": components["schemas"]["Ordered"];
@@ -6485,7 +6485,7 @@ export interface operations {
                  * @example {
                  *       "jobs": [
                  *         {
-                 *           "task": "task",
+                 *           "task": "reports.economy",
                  *           "payload": {},
                  *           "key": "3f1f9a52",
                  *           "delay": 0,
@@ -6511,7 +6511,7 @@ export interface operations {
                      *         {
                      *           "ok": true,
                      *           "id": "0193e5a7c41f08b2d6e4",
-                     *           "url": "https://game.example/here",
+                     *           "status_url": "status_url",
                      *           "code": "code",
                      *           "detail": "detail"
                      *         }
@@ -6692,7 +6692,7 @@ export interface operations {
                      * @example {
                      *       "job": {
                      *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "task",
+                     *         "task": "reports.economy",
                      *         "state": "waiting",
                      *         "payload": {},
                      *         "priority": 1,
@@ -6706,7 +6706,7 @@ export interface operations {
                      *         "finished_at": 1795342800000,
                      *         "result": false,
                      *         "reason": "Not what this room is for.",
-                     *         "trace_id": "trace_id"
+                     *         "trace_id": "9f2c4b1e-2a"
                      *       }
                      *     }
                      */
@@ -6869,7 +6869,7 @@ export interface operations {
                      * @example {
                      *       "job": {
                      *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "task",
+                     *         "task": "reports.economy",
                      *         "state": "waiting",
                      *         "payload": {},
                      *         "priority": 1,
@@ -6883,7 +6883,7 @@ export interface operations {
                      *         "finished_at": 1795342800000,
                      *         "result": false,
                      *         "reason": "Not what this room is for.",
-                     *         "trace_id": "trace_id"
+                     *         "trace_id": "9f2c4b1e-2a"
                      *       }
                      *     }
                      */
@@ -7061,7 +7061,7 @@ export interface operations {
                      * @example {
                      *       "job": {
                      *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "task",
+                     *         "task": "reports.economy",
                      *         "state": "waiting",
                      *         "payload": {},
                      *         "priority": 1,
@@ -7075,7 +7075,7 @@ export interface operations {
                      *         "finished_at": 1795342800000,
                      *         "result": false,
                      *         "reason": "Not what this room is for.",
-                     *         "trace_id": "trace_id"
+                     *         "trace_id": "9f2c4b1e-2a"
                      *       }
                      *     }
                      */
@@ -7404,6 +7404,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example reports.economy */
                 queue: string;
             };
             cookie?: never;
@@ -7577,6 +7578,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example reports.economy */
                 queue: string;
             };
             cookie?: never;
@@ -7595,7 +7597,7 @@ export interface operations {
                      *       "jobs": [
                      *         {
                      *           "id": "0193e5a7c41f08b2d6e4",
-                     *           "task": "task",
+                     *           "task": "reports.economy",
                      *           "state": "waiting",
                      *           "payload": {},
                      *           "priority": 1,
@@ -7609,7 +7611,7 @@ export interface operations {
                      *           "finished_at": 1795342800000,
                      *           "result": false,
                      *           "reason": "Not what this room is for.",
-                     *           "trace_id": "trace_id"
+                     *           "trace_id": "9f2c4b1e-2a"
                      *         }
                      *       ]
                      *     }
@@ -7755,6 +7757,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example reports.economy */
                 queue: string;
             };
             cookie?: never;
@@ -7954,6 +7957,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example reports.economy */
                 queue: string;
             };
             cookie?: never;
@@ -8157,6 +8161,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example reports.economy */
                 queue: string;
             };
             cookie?: never;
@@ -8314,6 +8319,7 @@ export interface operations {
     dead_letters_find: {
         parameters: {
             query?: {
+                /** @example reports.economy */
                 queue?: string;
                 limit?: number;
                 /** @example 1795342800000-00000@global */
@@ -8337,7 +8343,7 @@ export interface operations {
                      *       "dead_letters": [
                      *         {
                      *           "id": "0193e5a7c41f08b2d6e4",
-                     *           "task": "task",
+                     *           "task": "reports.economy",
                      *           "state": "waiting",
                      *           "payload": {},
                      *           "priority": 1,
@@ -8351,7 +8357,7 @@ export interface operations {
                      *           "finished_at": 1795342800000,
                      *           "result": false,
                      *           "reason": "Not what this room is for.",
-                     *           "trace_id": "trace_id"
+                     *           "trace_id": "9f2c4b1e-2a"
                      *         }
                      *       ],
                      *       "next_before": "1795342800000-00000@global"
@@ -8516,7 +8522,7 @@ export interface operations {
                      * @example {
                      *       "job": {
                      *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "task",
+                     *         "task": "reports.economy",
                      *         "state": "waiting",
                      *         "payload": {},
                      *         "priority": 1,
@@ -8530,7 +8536,7 @@ export interface operations {
                      *         "finished_at": 1795342800000,
                      *         "result": false,
                      *         "reason": "Not what this room is for.",
-                     *         "trace_id": "trace_id"
+                     *         "trace_id": "9f2c4b1e-2a"
                      *       }
                      *     }
                      */
@@ -9131,11 +9137,11 @@ export interface operations {
                      *       "schedules": [
                      *         {
                      *           "name": "ann",
-                     *           "task": "task",
+                     *           "task": "reports.economy",
                      *           "payload": {},
-                     *           "cron": "cron",
+                     *           "cron": "10 0 * * *",
                      *           "every": 1,
-                     *           "tz": "tz",
+                     *           "tz": "UTC",
                      *           "missed": "once",
                      *           "paused": true,
                      *           "own": true,
@@ -9263,11 +9269,11 @@ export interface operations {
                 /**
                  * @example {
                  *       "name": "ann",
-                 *       "task": "task",
+                 *       "task": "reports.economy",
                  *       "payload": {},
-                 *       "cron": "cron",
+                 *       "cron": "10 0 * * *",
                  *       "every": 1,
-                 *       "tz": "tz",
+                 *       "tz": "UTC",
                  *       "missed": "once"
                  *     }
                  */
@@ -9286,11 +9292,11 @@ export interface operations {
                      * @example {
                      *       "schedule": {
                      *         "name": "ann",
-                     *         "task": "task",
+                     *         "task": "reports.economy",
                      *         "payload": {},
-                     *         "cron": "cron",
+                     *         "cron": "10 0 * * *",
                      *         "every": 1,
-                     *         "tz": "tz",
+                     *         "tz": "UTC",
                      *         "missed": "once",
                      *         "paused": true,
                      *         "own": true,
@@ -9663,9 +9669,9 @@ export interface operations {
                 /**
                  * @example {
                  *       "paused": true,
-                 *       "cron": "cron",
+                 *       "cron": "10 0 * * *",
                  *       "every": 1,
-                 *       "tz": "tz",
+                 *       "tz": "UTC",
                  *       "missed": "once"
                  *     }
                  */
@@ -9684,11 +9690,11 @@ export interface operations {
                      * @example {
                      *       "schedule": {
                      *         "name": "ann",
-                     *         "task": "task",
+                     *         "task": "reports.economy",
                      *         "payload": {},
-                     *         "cron": "cron",
+                     *         "cron": "10 0 * * *",
                      *         "every": 1,
-                     *         "tz": "tz",
+                     *         "tz": "UTC",
                      *         "missed": "once",
                      *         "paused": true,
                      *         "own": true,
