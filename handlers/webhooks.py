@@ -102,10 +102,10 @@ class WebhooksAnswer(TypedDict):
 
 
 class AttemptView(TypedDict):
-    """One request: when (ms), the status and the beginning of its answer, or what went wrong."""
+    """One request: when (ms), its answer's status code and beginning, or what went wrong."""
 
     at: int
-    status: int | None
+    code: int | None
     error: str
     answer: str
     ms: int
@@ -297,4 +297,4 @@ def _delivery(one: Delivery) -> DeliveryView:
 
 
 def _attempt(one: Attempt) -> AttemptView:
-    return AttemptView(at=one.at, status=one.status, error=one.error, answer=one.answer, ms=one.ms)
+    return AttemptView(at=one.at, code=one.status, error=one.error, answer=one.answer, ms=one.ms)

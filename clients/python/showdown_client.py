@@ -64,10 +64,10 @@ class AttemptReply(TypedDict):
 
 
 class AttemptView(TypedDict):
-    """One request: when (ms), the status and the beginning of its answer, or what went wrong."""
+    """One request: when (ms), its answer's status code and beginning, or what went wrong."""
 
     at: int
-    status: int | None
+    code: int | None
     error: str
     answer: str
     ms: int

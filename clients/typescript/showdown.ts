@@ -1463,10 +1463,10 @@ export interface components {
              */
             missed?: "once" | "each" | "skip";
         };
-        /** @description One request: when (ms), the status and the beginning of its answer, or what went wrong. */
+        /** @description One request: when (ms), its answer's status code and beginning, or what went wrong. */
         AttemptView: {
             at: number;
-            status: number | null;
+            code: number | null;
             error: string;
             answer: string;
             ms: number;
@@ -5620,7 +5620,7 @@ export interface operations {
                      *           "attempts": [
                      *             {
                      *               "at": 1,
-                     *               "status": "online",
+                     *               "code": 1,
                      *               "error": "error",
                      *               "answer": "answer",
                      *               "ms": 1
@@ -5799,7 +5799,7 @@ export interface operations {
                      *         "attempts": [
                      *           {
                      *             "at": 1,
-                     *             "status": "online",
+                     *             "code": 1,
                      *             "error": "error",
                      *             "answer": "answer",
                      *             "ms": 1

@@ -87,7 +87,7 @@ async def test_what_is_refused_is_tried_again_then_given_up_and_can_be_replayed(
         mine.answers = [500] * 4
         bob = await table.guest(nodes[0].url, "bob")
         lost = await admin.newest(webhook, "failed")
-        assert [one["status"] for one in lost["attempts"]] == [500] * 4
+        assert [one["code"] for one in lost["attempts"]] == [500] * 4
         assert lost["attempts"][0]["answer"] == "seen"
         assert mine.of("player.created", player_id=bob.id) == []
         status, _ = await admin.call("POST", f"/{webhook}/deliveries/{lost['event_id']}/replay")
