@@ -12,6 +12,7 @@ from tests.integration.hosting import Host
 from tests.integration.receiver import Receiver, operator, receiver
 
 SETTINGS: dict[str, Any] = {
+    "PURCHASES__PROVIDER": "sandbox",
     "WEBHOOKS__PRIVATE": "true",
     "WEBHOOKS__RETRY_SECONDS": "0.1,0.1,0.1",
     "WEBHOOKS__BREAKER_SECONDS": 0.2,
@@ -44,6 +45,10 @@ async def test_a_receiver_hears_of_everything_signed_and_in_order(
             _in_order(mine, who)
         await _report(ann, bob)
         await mine.until(lambda: mine.of("chat.reported", reporter_id=bob.id))
+        order = (await bob.do("purchase:create", pack="handful", key="p"))["order"]["id"]
+        await mine.until(lambda: mine.of("purchase.granted", order_id=order))
+        duel = await _lost_duel(ann, bob)
+        await mine.until(lambda: mine.of("duel.ended", duel_id=duel, winner_id=bob.id))
         await admin.newest(webhook, "delivered")
         page = await admin.deliveries(webhook, "?limit=5")
         assert [one["status"] for one in page["deliveries"]] == ["delivered"] * 5
@@ -52,6 +57,14 @@ async def test_a_receiver_hears_of_everything_signed_and_in_order(
             one["event_id"] for one in older["deliveries"]
         }
         assert (await admin.call("DELETE", f"/{webhook}"))[0] == 204
+
+
+async def _lost_duel(ann: Player, bob: Player) -> str:
+    body = {"opponent_id": bob.id, "stake": 1, "key": "d"}
+    duel: str = (await ann.do("duel:challenge", **body))["duel"]["id"]
+    await bob.do("duel:accept", duel_id=duel)
+    await ann.do("duel:forfeit", duel_id=duel)
+    return duel
 
 
 async def _report(ann: Player, bob: Player) -> None:
