@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from state.friends import Friends
     from state.ledger import Posting
     from state.live import Live
+    from state.moderation import Moderation
     from state.outbound import Outbound
     from state.profiles import Profiles
     from state.rates import Rates
@@ -80,7 +81,6 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a
 """Of a player, an account or a duel."""
 Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 """An idempotency key, or a client's own id of a message."""
-
 Amount = Annotated[int, Field(ge=1, le=INT64_MAX)]
 """Coins."""
 
@@ -92,7 +92,7 @@ class Caller:
     """Who asks: a signed-in account, and for events the player that it plays as.
 
     `family` is the sign-in that the token descends from; `token_id` is its `jti`;
-    `expires_at` is in milliseconds since the epoch.
+    `expires_at` and `muted_until`, by a moderator, are in milliseconds since the epoch.
     """
 
     account_id: str
@@ -102,6 +102,7 @@ class Caller:
     expires_at: int
     player_id: str = ""
     name: str = ""
+    muted_until: int = 0
 
     @property
     def moderates(self) -> bool:
@@ -206,6 +207,7 @@ class World:
     economy: Economy
     outbound: Outbound
     ways: Ways
+    moderation: Moderation
     belongings: Belongings
     deletions: Deletions
     publisher: Publisher

@@ -45,6 +45,7 @@ from state.duels import Duels
 from state.economy import Economy
 from state.friends import Friends
 from state.live import Clock, Live
+from state.moderation import Moderation
 from state.outbound import Outbound
 from state.profiles import Profiles
 from state.rates import Rates
@@ -135,6 +136,7 @@ def build(
         ways=_ways(settings, metrics, secret.get_secret_value()),
         friends=Friends(documents, settings.social, clock),
         economy=economy,
+        moderation=Moderation.build(documents, clock, metrics.open_reports.set),
         belongings=Belongings(documents, redis, economy.ledger),
         deletions=Deletions(documents, settings.auth.fresh_seconds * 1000, clock),
         publisher=publisher,

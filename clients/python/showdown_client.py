@@ -35,6 +35,12 @@ class AccountView(TypedDict):
     role: str
 
 
+class ActionReply(TypedDict):
+    """The entry of the log."""
+
+    entry: LogEntry
+
+
 class AddSchedule(TypedDict):
     """Either `cron` (in the time zone `tz`) or `every` so many seconds.
 
@@ -86,6 +92,13 @@ class BalanceReply(TypedDict):
     balance: int
 
 
+class BanPlayer(TypedDict):
+    """Whose account is banned, and why; without seconds for good."""
+
+    reason: str
+    seconds: NotRequired[int | None]
+
+
 class BatchItem(TypedDict):
     """What became of one order: a job, or the code and text of its refusal."""
 
@@ -108,6 +121,13 @@ class BoostView(TypedDict):
     kind: Literal["shield", "luck"]
     percent: int
     until: int
+
+
+class ChangeRole(TypedDict):
+    """The new role of an account, and why it gets it."""
+
+    role: Literal["player", "operator", "moderator", "admin"]
+    reason: str
 
 
 class ChangeSchedule(TypedDict):
@@ -327,6 +347,15 @@ class EmailReply(TypedDict):
 
 class Empty(TypedDict):
     """`{}`: done, and there is nothing to tell."""
+
+
+class Ended(TypedDict):
+    """How a mute or a ban came to an end; nobody (null) ends one whose time is over."""
+
+    how: Literal["lifted", "replaced", "expired"]
+    at: int
+    by: Person | None
+    reason: str
 
 
 class EndedGame(TypedDict):
@@ -568,6 +597,22 @@ class Keys(TypedDict):
     auth: str
 
 
+class KnownPlayer(TypedDict):
+    """A player and his account; guests have no user name. Times in ms, the last name first.
+
+    `banned_until` and `muted_until` are null for good, and 0 when the account is not.
+    """
+
+    id: str
+    name: str
+    former_names: list[str]
+    account_id: str
+    username: str | None
+    role: str
+    banned_until: int | None
+    muted_until: int | None
+
+
 class LedgerReply(TypedDict):
     """Entries, the newest first; null as the cursor when there are no more."""
 
@@ -581,10 +626,49 @@ class LetterReply(TypedDict):
     job: JobView
 
 
+class Lift(TypedDict):
+    """Whose mute or ban ends, and why."""
+
+    reason: str
+
+
 class Liveness(TypedDict):
     """The event loop turns."""
 
     status: Literal["live"]
+
+
+class LogEntry(TypedDict):
+    """One action of a moderator or an administrator.
+
+    `details` has what is particular to the action: `until` (ms, null for good), `report_id`,
+    `resolution`, `message_id`, `role` and `former_role`.
+    """
+
+    id: str
+    action: Literal[
+        "mute",
+        "unmute",
+        "ban",
+        "unban",
+        "resolve_report",
+        "delete_message",
+        "edit_message",
+        "set_role",
+    ]
+    by: Person
+    whom: Person
+    player_id: str | None
+    reason: str
+    at: int
+    details: dict[str, Any]
+
+
+class LogReply(TypedDict):
+    """Actions, the newest first; `next_cursor` is null when there are no more."""
+
+    entries: list[LogEntry]
+    next_cursor: str | None
 
 
 class LotView(TypedDict):
@@ -625,6 +709,13 @@ class MessageReply(TypedDict):
     """The message as it is now."""
 
     message: ChatMessage
+
+
+class MutePlayer(TypedDict):
+    """Whose account may not speak, for how long, and why."""
+
+    reason: str
+    seconds: NotRequired[int]
 
 
 class MutedEvent(TypedDict):
@@ -754,9 +845,9 @@ class PacksReply(TypedDict):
 
 
 class Person(TypedDict):
-    """A player, by his id and his name."""
+    """An account, and a name of it that people know."""
 
-    id: str
+    account_id: str
     name: str
 
 
@@ -768,6 +859,14 @@ class PlayerInfo(TypedDict):
     role: str
 
 
+class PlayerRecord(TypedDict):
+    """All players of one account, and the newest 50 reports, mutes and bans of it."""
+
+    characters: list[KnownPlayer]
+    reports: list[ReportView]
+    sanctions: list[SanctionView]
+
+
 class PlayerView(TypedDict):
     """One of the two, as everybody sees him."""
 
@@ -775,6 +874,12 @@ class PlayerView(TypedDict):
     name: str
     connected: bool
     score: int
+
+
+class PlayersReply(TypedDict):
+    """Players by name, at most 50."""
+
+    found: list[KnownPlayer]
 
 
 class PresenceReply(TypedDict):
@@ -857,10 +962,69 @@ class ReplayReply(TypedDict):
     refused: dict[str, str]
 
 
+class ReportInContext(TypedDict):
+    """A report, its message as it is now, and what was said around it, the oldest first.
+
+    `message_now` is null when it is not stored any more. Around a whisper nothing is shown:
+    only what one of the two has reported is the moderators' to read.
+    """
+
+    report: ReportView
+    message_now: ChatMessage | None
+    said_before: list[ChatMessage]
+    said_after: list[ChatMessage]
+
+
 class ReportReply(TypedDict):
     """What the moderators know the report by."""
 
     report_id: str
+
+
+class ReportView(TypedDict):
+    """A report; `message` is as it was when it was reported. `resolution` is null while open."""
+
+    id: str
+    status: Literal["open", "resolved"]
+    message: ChatMessage
+    reporter: Author
+    reason: str
+    reported_at: int
+    resolution: Resolved | None
+
+
+class ReportsReply(TypedDict):
+    """Reports, the oldest first; `next_cursor` is null when there are no more."""
+
+    reports: list[ReportView]
+    next_cursor: str | None
+
+
+class ResolveReport(TypedDict):
+    """What comes of a report, and why.
+
+    `mute` and `ban` do that to the author: `seconds` is how long, for a ban without for good.
+    `other` is for what was done elsewhere; `dismiss`: nothing is wrong.
+    """
+
+    action: Literal["dismiss", "mute", "ban", "other"]
+    note: str
+    seconds: NotRequired[int | None]
+
+
+class Resolved(TypedDict):
+    """What came of a report."""
+
+    action: Literal["dismiss", "mute", "ban", "other"]
+    note: str
+    by: Person
+    at: int
+
+
+class ResolvedReport(TypedDict):
+    """The report as it is now."""
+
+    report: ReportView
 
 
 class Resume(TypedDict):
@@ -894,6 +1058,31 @@ class RoundView(TypedDict):
     hands: dict[str, list[str]]
     ranks: dict[str, str]
     winner_id: str | None
+
+
+class SanctionView(TypedDict):
+    """A mute or a ban: of an account, aimed at one of its players.
+
+    Times in ms; `until` is null for good, `ended` while it was not brought to an end.
+    """
+
+    id: str
+    kind: Literal["ban", "mute"]
+    whom: Person
+    player_id: str
+    by: Person
+    reason: str
+    at: int
+    until: int | None
+    in_force: bool
+    ended: Ended | None
+
+
+class SanctionsReply(TypedDict):
+    """In force now, the newest first; `next_cursor` is null when there are no more."""
+
+    sanctions: list[SanctionView]
+    next_cursor: str | None
 
 
 class ScheduleReply(TypedDict):
@@ -1236,7 +1425,7 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
-                token_expired, token_revoked, forbidden, rate_limited,
+                token_expired, token_revoked, forbidden, banned, rate_limited,
                 dependency_unavailable, timeout, internal.
         """
         await self._call("POST", "/api/v1/auth/logout")
@@ -1245,8 +1434,8 @@ class Showdown:
         """Tell the caller who he is.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: MeAnswer = await self._call("GET", "/api/v1/me")
         return answer
@@ -1256,7 +1445,7 @@ class Showdown:
 
         Raises:
             Refused: unauthenticated, token_expired, token_revoked, forbidden, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         await self._call("DELETE", "/api/v1/me")
 
@@ -1264,8 +1453,8 @@ class Showdown:
         """List the characters of the caller's account.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharactersAnswer = await self._call("GET", "/api/v1/characters")
         return answer
@@ -1275,8 +1464,8 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
-                token_expired, token_revoked, forbidden, conflict, rate_limited,
-                dependency_unavailable, timeout, internal.
+                token_expired, token_revoked, forbidden, conflict, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call("POST", "/api/v1/characters", {"name": name})
         return answer
@@ -1287,7 +1476,7 @@ class Showdown:
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
                 token_expired, token_revoked, forbidden, not_found, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call(
             "PATCH", f"/api/v1/characters/{id}", {"name": name}
@@ -1300,7 +1489,7 @@ class Showdown:
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
                 token_expired, token_revoked, forbidden, conflict, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: AccountAnswer = await self._call(
             "POST", "/api/v1/me/register", {"username": username, "password": password}
@@ -1313,7 +1502,7 @@ class Showdown:
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
                 token_expired, token_revoked, forbidden, conflict, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         await self._call(
             "POST", "/api/v1/me/password", {"password": password, "new_password": new_password}
@@ -1324,7 +1513,7 @@ class Showdown:
 
         Raises:
             Refused: unauthenticated, token_expired, token_revoked, forbidden, not_found,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: Export = await self._call("GET", "/api/v1/me/export")
         return answer
@@ -1343,8 +1532,8 @@ class Showdown:
         """All checks and pools of the node, for administrators and operators.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: FullHealth = await self._call("GET", "/health")
         return answer

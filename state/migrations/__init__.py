@@ -25,6 +25,7 @@ from state.migrations import (
     m0011_friends,
     m0012_belongings,
     m0021_outbound,
+    m0041_moderation,
 )
 
 LEASE_MS = 60_000  # a migration that takes longer must renew it
@@ -49,6 +50,7 @@ MIGRATIONS = (
     Migration(11, "the indexes of friends", m0011_friends.run),
     Migration(12, "the indexes of belongings", m0012_belongings.run),
     Migration(21, "webhooks and notifications", m0021_outbound.run),
+    Migration(41, "the queue of reports, mutes, bans and their log", m0041_moderation.run),
 )
 
 

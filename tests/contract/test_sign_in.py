@@ -79,6 +79,7 @@ class Node:
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
             outbound=elsewhere,
             ways=elsewhere,
+            moderation=elsewhere,
             belongings=elsewhere,
             deletions=elsewhere,
             publisher=cast("Any", self.publisher),

@@ -140,8 +140,10 @@ async def schedules(op: Operator) -> None:
     wrong = {**new, "name": "wrong", "cron": "* * * * *"}
     assert (await op.ask("POST", "/schedules", **wrong))[0] == 422
     async with asyncio.timeout(20):
-        while (ran := (await op.does("GET", "/schedules"))["schedules"][3])["last_at"] is None:
+        ran = made
+        while ran["last_at"] is None:
             await asyncio.sleep(0.1)
+            ran = (await op.does("GET", "/schedules"))["schedules"][3]
     assert ran["name"] == "often"
     ended = await op.ended(f"test.errand-s.often.{ran['last_at']}")
     assert abs(ended["result"]) == 400
