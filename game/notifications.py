@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
+from game.chat import Author
 from game.duel_state import Duel
 
 ID_CHARS = 20
@@ -41,13 +42,6 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-class Person(TypedDict):
-    """A player, by his id and his name."""
-
-    id: str
-    name: str
-
-
 class Notification(TypedDict):
     """Something that a player should see.
 
@@ -58,7 +52,7 @@ class Notification(TypedDict):
     id: str
     kind: str
     text: str
-    by: Person | None
+    by: Author | None
     amount: int
     ref: str
     at: int
@@ -66,7 +60,7 @@ class Notification(TypedDict):
 
 
 def news(  # the facts of a notification
-    kind: str, player_id: str, ref: str, at: int, *, by: Person | None = None, amount: int = 0
+    kind: str, player_id: str, ref: str, at: int, *, by: Author | None = None, amount: int = 0
 ) -> Notification:
     """A notification of `KINDS`; the same kind, player and `ref` are the same notification."""
     name = by["name"] if by else ""
@@ -92,6 +86,6 @@ def reaches(kind: str, channel: Channel, on: Collection[str], off: Collection[st
 def challenged(duel: Duel) -> Notification:
     """Of a challenge, for the opponent."""
     challenger, opponent = duel.fighters
-    by = Person(id=challenger.id, name=challenger.name)
+    by = Author(id=challenger.id, name=challenger.name)
     at, stake = duel.challenged_at, duel.stake
     return news("duel_challenged", opponent.id, duel.id, at, by=by, amount=stake)

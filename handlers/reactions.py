@@ -15,9 +15,10 @@ from typing_extensions import TypedDict
 
 from config.logging import get_logger
 from game import economy, events, rooms
+from game.chat import Author
 from game.errors import GameError, NotFound
 from game.events import Event, event
-from game.notifications import Person, news
+from game.notifications import news
 from handlers.base import World, periodic
 from handlers.telling import happened, notify
 from state.ledger import Change, Posting
@@ -134,11 +135,11 @@ def _kind(posting: Posting, change: Change) -> str | None:
     return None
 
 
-async def _other(world: World, posting: Posting, change: Change) -> Person:
+async def _other(world: World, posting: Posting, change: Change) -> Author:
     """The other player of a posting of two."""
     owners = [economy.owner(one.account) for one in posting.changes if one is not change]
     player_id = next(one for one in owners if one)
-    return Person(id=player_id, name=await _name(world, player_id))
+    return Author(id=player_id, name=await _name(world, player_id))
 
 
 async def _name(world: World, player_id: str) -> str:

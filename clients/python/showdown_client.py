@@ -754,7 +754,7 @@ class Notification(TypedDict):
     id: str
     kind: str
     text: str
-    by: Person | None
+    by: Author | None
     amount: int
     ref: str
     at: int

@@ -1265,7 +1265,7 @@ export interface components {
             id: string;
             kind: string;
             text: string;
-            by: components["schemas"]["Person"] | null;
+            by: components["schemas"]["Author"] | null;
             amount: number;
             ref: string;
             at: number;
@@ -1352,11 +1352,6 @@ export interface components {
             before?: string | null;
             /** @default 20 */
             limit?: number;
-        };
-        /** @description An account, and a name of it that people know. */
-        Person: {
-            account_id: string;
-            name: string;
         };
         /** @description Which of the five cards, by position, are kept in this round. */
         Play: {
@@ -1973,6 +1968,11 @@ export interface components {
             id: string;
             status_url: string;
         };
+        /** @description An account, and a name of it that people know. */
+        Person: {
+            account_id: string;
+            name: string;
+        };
         /** @description All players of one account, and the newest 50 reports, mutes and bans of it. */
         PlayerRecord: {
             characters: components["schemas"]["KnownPlayer"][];
@@ -2270,7 +2270,6 @@ export type PackView = components['schemas']['PackView'];
 export type PacksReply = components['schemas']['PacksReply'];
 export type PageOfLedger = components['schemas']['PageOfLedger'];
 export type PageOfNotifications = components['schemas']['PageOfNotifications'];
-export type Person = components['schemas']['Person'];
 export type Play = components['schemas']['Play'];
 export type PlayerInfo = components['schemas']['PlayerInfo'];
 export type PlayerView = components['schemas']['PlayerView'];
@@ -2362,6 +2361,7 @@ export type NewName = components['schemas']['NewName'];
 export type NewPassword = components['schemas']['NewPassword'];
 export type NewWebhook = components['schemas']['NewWebhook'];
 export type Ordered = components['schemas']['Ordered'];
+export type Person = components['schemas']['Person'];
 export type PlayerRecord = components['schemas']['PlayerRecord'];
 export type PlayersReply = components['schemas']['PlayersReply'];
 export type Progress = components['schemas']['Progress'];

@@ -90,7 +90,7 @@ def test_what_is_no_link_is_none(token: str) -> None:
 
 @pytest.mark.parametrize("kind", notifications.KINDS)
 def test_every_kind_is_a_sentence_and_can_be_turned_off(kind: str) -> None:
-    by = notifications.Person(id="a", name="{ann}")
+    by = notifications.Author(id="a", name="{ann}")
     text = notifications.news(kind, "b", "r", NOW, by=by, amount=7)["text"]
     assert text.endswith(".")
     for channel in notifications.CHANNELS:
