@@ -12,6 +12,7 @@ from standardwebhooks import Webhook
 
 from config.outbound import Webhooks
 from game import links, notifications, webhooks
+from game.chat import Author
 from game.errors import NotFound, ValidationFailed
 from game.events import EVENTS, event
 from game.links import Link
@@ -90,7 +91,7 @@ def test_what_is_no_link_is_none(token: str) -> None:
 
 @pytest.mark.parametrize("kind", notifications.KINDS)
 def test_every_kind_is_a_sentence_and_can_be_turned_off(kind: str) -> None:
-    by = notifications.Author(id="a", name="{ann}")
+    by = Author(id="a", name="{ann}")
     text = notifications.news(kind, "b", "r", NOW, by=by, amount=7)["text"]
     assert text.endswith(".")
     for channel in notifications.CHANNELS:
