@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.jobs import Jobs
+from config.ladder import Leaderboards, Match
 from config.outbound import Email, Notifications, Push, Webhooks
 from config.sections import (
     Admin,
@@ -73,6 +74,8 @@ class Settings(BaseSettings):
     admin: Admin = Admin()
     limits: Limits = Limits()
     duels: Duels = Duels()
+    match: Match = Match()
+    leaderboards: Leaderboards = Leaderboards()
     economy: Economy = Economy()
     rob: Rob = Rob()
     blackjack: Blackjack = Blackjack()

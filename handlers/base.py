@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from state.duels import Duels
     from state.economy import Economy
     from state.friends import Friends
+    from state.ladder import Ladder
     from state.ledger import Posting
     from state.live import Live
     from state.moderation import Moderation
@@ -208,6 +209,7 @@ class World:
     outbound: Outbound
     ways: Ways
     moderation: Moderation
+    ladder: Ladder
     belongings: Belongings
     deletions: Deletions
     publisher: Publisher

@@ -44,6 +44,7 @@ from state.documents import DocumentStore
 from state.duels import Duels
 from state.economy import Economy
 from state.friends import Friends
+from state.ladder import Ladder
 from state.live import Clock, Live
 from state.moderation import Moderation
 from state.outbound import Outbound
@@ -137,6 +138,7 @@ def build(
         friends=Friends(documents, settings.social, clock),
         economy=economy,
         moderation=Moderation.build(documents, clock, metrics.open_reports.set),
+        ladder=Ladder.build(redis, documents, settings, clock, metrics.match_wait.observe),
         belongings=Belongings(documents, redis, economy.ledger),
         deletions=Deletions(documents, settings.auth.fresh_seconds * 1000, clock),
         publisher=publisher,

@@ -56,6 +56,15 @@ class AddSchedule(TypedDict):
     missed: NotRequired[Literal["once", "each", "skip"]]
 
 
+class AroundReply(TypedDict):
+    """Part of a board, the best first, and how many are on it; wealth has no seasons."""
+
+    board: Literal["rating", "wins", "wealth"]
+    season: str | None
+    entries: list[Entry]
+    total: int
+
+
 class AttemptReply(TypedDict):
     """What it came to: `amount` was taken, or paid if it failed.
 
@@ -362,6 +371,14 @@ class EndedGame(TypedDict):
     """A game that came to its end without its player."""
 
     game: GameView
+
+
+class Entry(TypedDict):
+    """A player's place; equal scores have equal ranks: 1, 2, 2, 4."""
+
+    rank: int
+    player: RankedPlayer
+    score: int
 
 
 class EntryView(TypedDict):
@@ -678,6 +695,28 @@ class LotView(TypedDict):
     expires_at: int | None
 
 
+class MatchFound(TypedDict):
+    """The duel that has begun."""
+
+    duel: DuelView
+
+
+class MatchLeft(TypedDict):
+    """The player does not wait for an opponent any more, and why not."""
+
+    reason: Literal["left", "in_duel", "insufficient_funds"]
+
+
+class MatchView(TypedDict):
+    """Since when (ms) the player waits, for a duel with which stake, and how long (ms) others
+    have waited for that lately; null if there were too few.
+    """
+
+    waiting_since: int
+    stake: int
+    estimated_wait: int | None
+
+
 class MaybeDuelReply(TypedDict):
     """The duel as the caller sees it, null if there is none."""
 
@@ -929,6 +968,37 @@ class QueuesReply(TypedDict):
     queues: list[QueueView]
 
 
+class RankedPlayer(TypedDict):
+    """Who it is."""
+
+    id: str
+    name: str
+
+
+class RatingChanged(TypedDict):
+    """A player's rating after a duel, and by what it changed; `score` is his on the board."""
+
+    duel_id: str
+    season: str
+    rating: int
+    uncertainty: int
+    score: int
+    change: int
+
+
+class RatingReply(TypedDict):
+    """A player's present season: docs/matchmaking.md says what the numbers mean."""
+
+    player_id: str
+    season: str
+    rating: int
+    uncertainty: int
+    score: int
+    wins: int
+    losses: int
+    draws: int
+
+
 class Readiness(TypedDict):
     """Whether the node is fit to serve, and the names of the checks that say no."""
 
@@ -1031,13 +1101,14 @@ class Resume(TypedDict):
     """What the player was at: the chat rooms that the connection is in, his duel, his mute.
 
     `duel` is the one that he fights, else the one that he has offered, else the newest that was
-    offered to him. `muted_until` is in ms. Both are null when there is none. `friend_requests`
-    is how many wait for his answer.
+    offered to him. `muted_until` is in ms. `match` says that he waits for an opponent. They are
+    null when there is none. `friend_requests` is how many wait for his answer.
     """
 
     rooms: list[str]
     duel: DuelView | None
     muted_until: int | None
+    match: MatchView | None
     friend_requests: int
 
 
@@ -1192,6 +1263,16 @@ class TokenAnswer(TypedDict):
     refresh_token: str
     token_type: str
     expires_in: int
+
+
+class TopReply(TypedDict):
+    """The same, and what to ask for the next page with; null if this is the last."""
+
+    board: Literal["rating", "wins", "wealth"]
+    season: str | None
+    entries: list[Entry]
+    total: int
+    next_after: str | None
 
 
 class TradeReply(TypedDict):
@@ -1468,6 +1549,28 @@ class Showdown:
                 rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call("POST", "/api/v1/characters", {"name": name})
+        return answer
+
+    async def board(
+        self,
+        *,
+        board: Literal["rating", "wins", "wealth"],
+        limit: int | None = None,
+        season: str | None = None,
+        after: str | None = None,
+    ) -> TopReply:
+        """The best of a board, as `leaderboard:top`.
+
+        Raises:
+            Refused: validation_failed, unauthenticated, token_expired, token_revoked,
+                forbidden, not_found, banned, rate_limited, dependency_unavailable,
+                timeout, internal.
+        """
+        answer: TopReply = await self._call(
+            "GET",
+            f"/api/v1/leaderboards/{board}",
+            query={**_given({"limit": limit, "season": season, "after": after})},
+        )
         return answer
 
     async def rename_character(self, *, id: str, name: str) -> CharacterAnswer:
@@ -1900,6 +2003,75 @@ class Showdown:
         answer: MaybeDuelReply = await self._ask("duel:active", {})
         return answer
 
+    async def match_join(self, *, stake: int | None = None) -> MatchView:
+        """Wait for an opponent with the same stake; again is the same wait.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                conflict, insufficient_funds, already_in_duel, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: MatchView = await self._ask("match:join", {**_given({"stake": stake})})
+        return answer
+
+    async def match_leave(self) -> Empty:
+        """Wait no more; it is no error not to wait.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                conflict, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Empty = await self._ask("match:leave", {})
+        return answer
+
+    async def leaderboard_top(
+        self,
+        *,
+        board: Literal["rating", "wins", "wealth"],
+        limit: int | None = None,
+        season: str | None = None,
+        after: str | None = None,
+    ) -> TopReply:
+        """The best of a board.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: TopReply = await self._ask(
+            "leaderboard:top",
+            {"board": board, **_given({"limit": limit, "season": season, "after": after})},
+        )
+        return answer
+
+    async def leaderboard_around(
+        self,
+        *,
+        board: Literal["rating", "wins", "wealth"],
+        limit: int | None = None,
+        season: str | None = None,
+    ) -> AroundReply:
+        """The caller's place and those next to it; no entries if he is not on the board.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: AroundReply = await self._ask(
+            "leaderboard:around", {"board": board, **_given({"limit": limit, "season": season})}
+        )
+        return answer
+
+    async def rating_get(self, *, player_id: str | None = None) -> RatingReply:
+        """How strong a player seems to be, and how his duels of this season ended.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: RatingReply = await self._ask("rating:get", {**_given({"player_id": player_id})})
+        return answer
+
     async def duel_spectate(self, *, duel_id: str) -> WatchedReply:
         """Watch others fight, without their hands.
 
@@ -2291,6 +2463,19 @@ class Showdown:
 
     @overload
     def on(self, event: Literal["duel:ended"], handler: Callable[[DuelView], object]) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["match:found"], handler: Callable[[MatchFound], object]
+    ) -> None: ...
+
+    @overload
+    def on(self, event: Literal["match:left"], handler: Callable[[MatchLeft], object]) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["rating:changed"], handler: Callable[[RatingChanged], object]
+    ) -> None: ...
 
     @overload
     def on(

@@ -128,6 +128,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/leaderboards/{board}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The best of a board, as `leaderboard:top`. */
+        get: operations["board"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/characters/{id}": {
         parameters: {
             query?: never;
@@ -913,6 +930,23 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Which board, how many of it, and of which season; the present one by default. */
+        Around: {
+            /** @enum {string} */
+            board: "rating" | "wins" | "wealth";
+            /** @default 50 */
+            limit?: number;
+            /** @default null */
+            season?: string | null;
+        };
+        /** @description Part of a board, the best first, and how many are on it; wealth has no seasons. */
+        AroundReply: {
+            /** @enum {string} */
+            board: "rating" | "wins" | "wealth";
+            season: string | null;
+            entries: components["schemas"]["Entry"][];
+            total: number;
+        };
         /** @description Whom to rob; the same key tries once, however often it is sent. */
         Attempt: {
             victim_id: string;
@@ -1064,6 +1098,12 @@ export interface components {
         EndedGame: {
             game: components["schemas"]["GameView"];
         };
+        /** @description A player's place; equal scores have equal ranks: 1, 2, 2, 4. */
+        Entry: {
+            rank: number;
+            player: components["schemas"]["RankedPlayer"];
+            score: number;
+        };
         /**
          * @description One change of a wallet: what it gained (or lost) and had then; `at` in ms.
          *
@@ -1195,6 +1235,11 @@ export interface components {
             keeps_seconds: number | null;
             effect: components["schemas"]["EffectView"] | null;
         };
+        /** @description What each of the two is to put in. */
+        Join: {
+            /** @default 0 */
+            stake?: number;
+        };
         /** @description A room as it is entered: who came first, how many they are, what was said last. */
         Joined: {
             room: string;
@@ -1216,6 +1261,21 @@ export interface components {
         LotView: {
             count: number;
             expires_at: number | null;
+        };
+        /** @description The duel that has begun. */
+        MatchFound: {
+            duel: components["schemas"]["DuelView"];
+        };
+        /** @description The player does not wait for an opponent any more, and why not. */
+        MatchLeft: {
+            /** @enum {string} */
+            reason: "left" | "in_duel" | "insufficient_funds";
+        };
+        /** @description Since when (ms) the player waits, for a duel with which stake, and how long (ms) others have waited for that lately; null if there were too few. */
+        MatchView: {
+            waiting_since: number;
+            stake: number;
+            estimated_wait: number | null;
         };
         /** @description The duel as the caller sees it, null if there is none. */
         MaybeDuelReply: {
@@ -1389,6 +1449,31 @@ export interface components {
             last_seen: number | null;
             in_duel: boolean;
         };
+        /** @description Who it is. */
+        RankedPlayer: {
+            id: string;
+            name: string;
+        };
+        /** @description A player's rating after a duel, and by what it changed; `score` is his on the board. */
+        RatingChanged: {
+            duel_id: string;
+            season: string;
+            rating: number;
+            uncertainty: number;
+            score: number;
+            change: number;
+        };
+        /** @description A player's present season: docs/matchmaking.md says what the numbers mean. */
+        RatingReply: {
+            player_id: string;
+            season: string;
+            rating: number;
+            uncertainty: number;
+            score: number;
+            wins: number;
+            losses: number;
+            draws: number;
+        };
         /** @description How many messages, and before which one. */
         ReadHistory: {
             room: string;
@@ -1423,12 +1508,13 @@ export interface components {
         /**
          * @description What the player was at: the chat rooms that the connection is in, his duel, his mute.
          *
-         *     `duel` is the one that he fights, else the one that he has offered, else the newest that was offered to him. `muted_until` is in ms. Both are null when there is none. `friend_requests` is how many wait for his answer.
+         *     `duel` is the one that he fights, else the one that he has offered, else the newest that was offered to him. `muted_until` is in ms. `match` says that he waits for an opponent. They are null when there is none. `friend_requests` is how many wait for his answer.
          */
         Resume: {
             rooms: string[];
             duel: components["schemas"]["DuelView"] | null;
             muted_until: number | null;
+            match: components["schemas"]["MatchView"] | null;
             friend_requests: number;
         };
         /** @description A round's showdown; hands and ranks by player id, no winner if they are equal. */
@@ -1523,6 +1609,26 @@ export interface components {
         Subscribe: {
             endpoint: string;
             keys: components["schemas"]["Keys"];
+        };
+        /** @description The same, from the best on, or below the end of another page (`next_after`). */
+        Top: {
+            /** @enum {string} */
+            board: "rating" | "wins" | "wealth";
+            /** @default 50 */
+            limit?: number;
+            /** @default null */
+            season?: string | null;
+            /** @default null */
+            after?: string | null;
+        };
+        /** @description The same, and what to ask for the next page with; null if this is the last. */
+        TopReply: {
+            /** @enum {string} */
+            board: "rating" | "wins" | "wealth";
+            season: string | null;
+            entries: components["schemas"]["Entry"][];
+            total: number;
+            next_after: string | null;
         };
         /** @description So many of an item; the same key trades once, however often it is sent. */
         Trade: {
@@ -1631,6 +1737,11 @@ export interface components {
             text: string;
             /** @default null */
             client_id?: string | null;
+        };
+        /** @description A player; the caller by default. */
+        WhoseRating: {
+            /** @default null */
+            player_id?: string | null;
         };
         /** @description The account as it is now. */
         AccountAnswer: {
@@ -2207,6 +2318,8 @@ export interface components {
     };
     pathItems: never;
 }
+export type Around = components['schemas']['Around'];
+export type AroundReply = components['schemas']['AroundReply'];
 export type Attempt = components['schemas']['Attempt'];
 export type AttemptReply = components['schemas']['AttemptReply'];
 export type Author = components['schemas']['Author'];
@@ -2229,6 +2342,7 @@ export type EffectView = components['schemas']['EffectView'];
 export type EmailReply = components['schemas']['EmailReply'];
 export type Empty = components['schemas']['Empty'];
 export type EndedGame = components['schemas']['EndedGame'];
+export type Entry = components['schemas']['Entry'];
 export type EntryView = components['schemas']['EntryView'];
 export type ErrorObject = components['schemas']['ErrorObject'];
 export type Farewell = components['schemas']['Farewell'];
@@ -2244,10 +2358,14 @@ export type InRoom = components['schemas']['InRoom'];
 export type Insure = components['schemas']['Insure'];
 export type InventoryReply = components['schemas']['InventoryReply'];
 export type ItemView = components['schemas']['ItemView'];
+export type Join = components['schemas']['Join'];
 export type Joined = components['schemas']['Joined'];
 export type Keys = components['schemas']['Keys'];
 export type LedgerReply = components['schemas']['LedgerReply'];
 export type LotView = components['schemas']['LotView'];
+export type MatchFound = components['schemas']['MatchFound'];
+export type MatchLeft = components['schemas']['MatchLeft'];
+export type MatchView = components['schemas']['MatchView'];
 export type MaybeDuelReply = components['schemas']['MaybeDuelReply'];
 export type MaybeGameReply = components['schemas']['MaybeGameReply'];
 export type Member = components['schemas']['Member'];
@@ -2276,6 +2394,9 @@ export type PlayerView = components['schemas']['PlayerView'];
 export type Players = components['schemas']['Players'];
 export type PresenceReply = components['schemas']['PresenceReply'];
 export type PresenceView = components['schemas']['PresenceView'];
+export type RankedPlayer = components['schemas']['RankedPlayer'];
+export type RatingChanged = components['schemas']['RatingChanged'];
+export type RatingReply = components['schemas']['RatingReply'];
 export type ReadHistory = components['schemas']['ReadHistory'];
 export type ReadThem = components['schemas']['ReadThem'];
 export type RefreshSession = components['schemas']['RefreshSession'];
@@ -2296,6 +2417,8 @@ export type ShopReply = components['schemas']['ShopReply'];
 export type Start = components['schemas']['Start'];
 export type StatusReply = components['schemas']['StatusReply'];
 export type Subscribe = components['schemas']['Subscribe'];
+export type Top = components['schemas']['Top'];
+export type TopReply = components['schemas']['TopReply'];
 export type Trade = components['schemas']['Trade'];
 export type TradeReply = components['schemas']['TradeReply'];
 export type Transfer = components['schemas']['Transfer'];
@@ -2315,6 +2438,7 @@ export type WhichDuel = components['schemas']['WhichDuel'];
 export type WhichGame = components['schemas']['WhichGame'];
 export type WhichOrder = components['schemas']['WhichOrder'];
 export type Whisper = components['schemas']['Whisper'];
+export type WhoseRating = components['schemas']['WhoseRating'];
 export type AccountAnswer = components['schemas']['AccountAnswer'];
 export type AccountView = components['schemas']['AccountView'];
 export type ActionReply = components['schemas']['ActionReply'];
@@ -3857,6 +3981,190 @@ export interface operations {
                 };
             };
             /** @description `validation_failed`: Some fields are missing, unknown or out of range. The name is not one to be seen. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    board: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @example 2026-q4 */
+                season?: string;
+                /** @example 00000000000000cefe5dfd3aeb7f0193e5a7c41f08b2d6e4 */
+                after?: string;
+            };
+            header?: never;
+            path: {
+                /** @example rating */
+                board: "rating" | "wins" | "wealth";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The same, and what to ask for the next page with; null if this is the last. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "board": "rating",
+                     *       "season": "2026-q4",
+                     *       "entries": [
+                     *         {
+                     *           "rank": 1,
+                     *           "player": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "score": 206
+                     *         }
+                     *       ],
+                     *       "total": 18,
+                     *       "next_after": "00000000000000cefe5dfd3aeb7f0193e5a7c41f08b2d6e4"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TopReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The season is not kept, or the board has none. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
             422: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -13507,6 +13815,31 @@ export interface ClientToServerEvents {
     data: Nothing,
     acknowledge: Acknowledge<MaybeDuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
+  /** Wait for an opponent with the same stake; again is the same wait. */
+  "match:join": (
+    data: Join,
+    acknowledge: Acknowledge<MatchView, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "conflict" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Wait no more; it is no error not to wait. */
+  "match:leave": (
+    data: Nothing,
+    acknowledge: Acknowledge<Empty, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "conflict" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** The best of a board. */
+  "leaderboard:top": (
+    data: Top,
+    acknowledge: Acknowledge<TopReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** The caller's place and those next to it; no entries if he is not on the board. */
+  "leaderboard:around": (
+    data: Around,
+    acknowledge: Acknowledge<AroundReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** How strong a player seems to be, and how his duels of this season ended. */
+  "rating:get": (
+    data: WhoseRating,
+    acknowledge: Acknowledge<RatingReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
   /** Watch others fight, without their hands. */
   "duel:spectate": (
     data: WatchedDuel,
@@ -13684,6 +14017,12 @@ export interface ServerToClientEvents {
   "duel:state": (data: DuelView, offset?: string) => void;
   /** The duel is over; a last `duel:state` came before. */
   "duel:ended": (data: DuelView, offset?: string) => void;
+  /** An opponent was found, and the duel has begun. */
+  "match:found": (data: MatchFound, offset?: string) => void;
+  /** The player waits for no opponent any more, without one. */
+  "match:left": (data: MatchLeft, offset?: string) => void;
+  /** A duel was rated, some moments after its end. */
+  "rating:changed": (data: RatingChanged, offset?: string) => void;
   /** A wallet has another balance. */
   "wallet:changed": (data: WalletChanged, offset?: string) => void;
   /** There is a notification for the player; it is kept, too. */

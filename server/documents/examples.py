@@ -21,6 +21,7 @@ SEED = "5e" * 32
 TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"  # noqa: S105
 ENTRY_ID = "0193e5a7c4ee" + "0" * 16
 EMAIL = "ann@example.com"
+PLACE = f"{206:016x}{2**48 - 1 - NOW:012x}{ANN}"
 JOB_CURSOR = f"{NOW}-reports.economy-{ANN}"
 MESSAGE_ID = f"{NOW}-00000@global"
 
@@ -79,6 +80,16 @@ BY_NAME: Mapping[str, Any] = {
     "balance": 1_000,
     "amount": 100,
     "fee": 0,
+    "board": "rating",
+    "season": "2026-q4",
+    "after": PLACE,
+    "next_after": PLACE,
+    "rating": 1_658,
+    "uncertainty": 484,
+    "score": 206,
+    "change": 158,
+    "waiting_since": NOW,
+    "estimated_wait": 7_000,
     "bet": 10,
     "staked": 10,
     "cards": ["AS", "7D"],

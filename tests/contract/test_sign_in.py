@@ -80,6 +80,7 @@ class Node:
             outbound=elsewhere,
             ways=elsewhere,
             moderation=elsewhere,
+            ladder=elsewhere,
             belongings=elsewhere,
             deletions=elsewhere,
             publisher=cast("Any", self.publisher),
