@@ -23,10 +23,9 @@ from server.backlog import Backlog
 from server.metrics import Metrics
 from server.transport import GameSocket, Message
 from state.connect import RedisStore, Subscription
-from state.recovery import PREFIX, Recovery, channel
+from state.recovery import NODES, PREFIX, START_OVER, Recovery, channel
 
 NAMESPACE = "/"
-NODES = "nodes"  # the room of all nodes: what each does with its own sockets
 SILENCE_SECONDS = 2.0  # then Redis is asked whether it is there
 DRIFT_MS = 10_000  # between the clocks of a node and Redis, at the most
 CONFIRM_SECONDS = 5.0  # for Redis to say that it heard of a channel
@@ -141,7 +140,7 @@ class Adapter:
         """Hear, until the line breaks; the supervisor calls again."""
         self._held.clear()
         try:
-            async with self._redis.subscription(self._heard) as line:
+            async with self._redis.subscription(self._heard, PREFIX) as line:
                 self._line = line
                 self._start_over(line)
                 await line.until_broken(SILENCE_SECONDS, self._alive)
@@ -298,7 +297,7 @@ class RoomPublisher:
         Raises:
             DependencyUnavailable: nobody could be told.
         """
-        await self._recovery.tell(NODES, orjson.dumps({"do": "start over"}).decode())
+        await self._recovery.tell(NODES, START_OVER)
 
     async def _nodes(self, message: dict[str, Any]) -> None:
         await self._backlog.tell(NODES, orjson.dumps(message).decode())
