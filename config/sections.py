@@ -60,6 +60,8 @@ class Limits(Section):
     send_buffer_bytes: int = default(1_048_576, "waiting for a client that reads slowly", ge=4_096)
     events_per_second: float = default(20.0, "of one connection, on average", gt=0)
     events_burst: int = default(40, "two seconds' worth at once", ge=1)
+    requests_per_second: float = default(20.0, "REST calls of one account, on a node", gt=0)
+    requests_burst: int = default(60, "three seconds' worth: a page that opens", ge=1)
     abuse_refusals: int = default(200, "refusals in the window that end a connection", ge=1)
     abuse_seconds: float = default(10.0, "the window of that count", gt=0)
     chat_messages: int = default(5, "messages of one player in the window", ge=1)

@@ -7,6 +7,7 @@ records, and the server's boundary wraps each of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from state.tokens import Tokens
 
 MODERATORS = frozenset({"moderator", "admin"})
+OPERATORS = frozenset({"operator", "admin"})
+ADMINS = frozenset({"admin"})
+
+_IN_PATH = re.compile(r"{(\w+)}")
 
 
 class Payload(BaseModel):
@@ -299,6 +304,19 @@ class Route(Generic[P]):
     signed_in: bool
     signature: str | None = None
     """The header that signs the body, of a webhook: it gets both as text, not as JSON."""
+    roles: frozenset[str] = frozenset()
+    """Who may call; empty: whoever is signed in."""
+    large: bool = False
+    """Whether its body may have LIMITS__BATCH_BODY_BYTES."""
+    file: str | None = None
+    """The name under which a browser saves the answer."""
+    media: str = "application/json"
+    """Of the answer; for any other than JSON the handler returns text."""
+
+    @property
+    def in_path(self) -> tuple[str, ...]:
+        """The payload's fields that the path names."""
+        return tuple(_IN_PATH.findall(self.path))
 
     async def __call__(self, cmd: P, ctx: Context) -> Any:
         """Run the bare handler."""
@@ -313,12 +331,20 @@ def route(
     status: int = 200,
     signed_in: bool = True,
     signature: str | None = None,
+    roles: frozenset[str] = frozenset(),
+    large: bool = False,
+    file: str | None = None,
+    media: str = "application/json",
 ) -> Callable[[Callable[[P, Context], Awaitable[Any]]], Route[P]]:
     """Make a handler of a REST call; what it returns is the answer's JSON body.
 
-    `payload` is read from the body of POST, PUT and PATCH; `Nothing` reads none.
+    A field of `payload` that stands in the path as `{field}` is read from there; the others
+    from the body of POST, PUT and PATCH, else from the query. `Nothing` reads nothing. A
+    field `key` may also come as the header `Idempotency-Key`.
     """
-    return lambda handler: Route(method, path, payload, handler, status, signed_in, signature)
+    return lambda handler: Route(
+        method, path, payload, handler, status, signed_in, signature, roles, large, file, media
+    )
 
 
 @dataclass(frozen=True, slots=True)

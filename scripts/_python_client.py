@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Iterator
 from textwrap import fill
 from typing import Any
@@ -99,10 +100,19 @@ class Showdown:
     def _was_refused(self, data: Any) -> None:
         self._refusal = data
 
-    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        query: dict[str, Any] | None = None,
+    ) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         url = self.url + path
-        async with self._http.request(method, url, headers=headers, json=body) as answer:
+        asked = {name: str(value) for name, value in (query or {}).items()}
+        async with self._http.request(
+            method, url, headers=headers, json=body, params=asked
+        ) as answer:
             shown: Any = await answer.json(content_type=None) if await answer.read() else None
             if answer.status >= 400:
                 raise Refused(shown)
@@ -131,7 +141,7 @@ def python_client(rest: Document, live: Document) -> str:
         _call(method.upper(), path, operation, schemas)
         for path, methods in rest["paths"].items()
         for method, operation in methods.items()
-        if "parameters" not in operation  # a webhook is not for games
+        if _for_games(operation)
         and JSON in next(iter(operation["responses"].values())).get("content", {JSON: None})
     ]
     messages = live["components"]["messages"]
@@ -144,11 +154,21 @@ def python_client(rest: Document, live: Document) -> str:
     return "".join([HEAD, *types, BASE, *calls, *asks, *map(_on, told), ON])
 
 
+def _for_games(operation: Document) -> bool:
+    """Not a provider's webhook, and nothing that takes an operator."""
+    signed = any(one["in"] == "header" and one["required"] for one in _parameters(operation))
+    return not signed and "x-roles" not in operation
+
+
+def _parameters(operation: Document) -> list[Document]:
+    return list(operation.get("parameters", []))
+
+
 def _asked(rest: Document, live: Document) -> Iterator[str]:
     """The names of the types that a client sends."""
     for methods in rest["paths"].values():
         for operation in methods.values():
-            if "requestBody" in operation and "parameters" not in operation:
+            if "requestBody" in operation and _for_games(operation):
                 yield _name(operation["requestBody"]["content"][JSON]["schema"])
     for key, operation in live["operations"].items():
         if operation["action"] == "receive" and key != "connect":
@@ -210,10 +230,26 @@ def _call(method: str, path: str, operation: Document, schemas: Document) -> str
     success = next(iter(operation["responses"].values()))
     answer = _python(success["content"][JSON]["schema"]) if "content" in success else "None"
     body = operation.get("requestBody", {}).get("content", {}).get(JSON, {}).get("schema")
-    sent = f", {{{_passed(schemas[_name(body)])}}}" if body else ""
-    head = _head(operation["operationId"], schemas[_name(body)] if body else {}, answer)
-    asked = f"await self._call({method!r}, {path!r}{sent})"
+    named = {one["name"]: one for one in _parameters(operation) if one["in"] != "header"}
+    query = _given_in(named, "query")
+    payload = schemas[_name(body)] if body else {}
+    fields = {name: one["schema"] for name, one in named.items()} | payload.get("properties", {})
+    needed = [name for name, one in named.items() if one["required"]]
+    whole = {"properties": fields, "required": [*needed, *payload.get("required", [])]}
+    head = _head(operation["operationId"], whole, answer)
+    sent = f", {{{_passed(payload)}}}" if body else ""
+    asked_of = f", query={{{_passed(query)}}}" if query["properties"] else ""
+    shown = re.sub(r"{(\w+)}", lambda found: f"{{{_argument(found[1])}}}", path)
+    where = f"f{shown!r}" if shown != path or "{" in path else repr(path)
+    asked = f"await self._call({method!r}, {where}{sent}{asked_of})"
     return _method(head, operation, _returned(asked, answer))
+
+
+def _given_in(named: Document, place: str) -> Document:
+    """The parameters in one place, as a payload."""
+    here = {name: one for name, one in named.items() if one["in"] == place}
+    required = [name for name, one in here.items() if one["required"]]
+    return {"properties": {name: one["schema"] for name, one in here.items()}, "required": required}
 
 
 def _ask(operation: Document, message: Document, answer: Document, schemas: Document) -> str:

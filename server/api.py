@@ -18,17 +18,19 @@ from game.errors import (
     PayloadTooLarge,
     Unauthenticated,
 )
-from handlers.base import Catalogue, Context, Route, World
-from server import wire
+from handlers.base import OPERATORS, Caller, Catalogue, Context, Route, World
 from server.auth import Authenticator
-from server.boundary import Boundary, error_object, new_request_id, valid
-from server.documents.openapi import API, WITH_BODY
+from server.boundary import Boundary, error_object, new_request_id
+from server.documents.openapi import API
 from server.health import Details, FullHealth, Health, Liveness, Readiness
 from server.http_address import Addresses
+from server.limits import Requests as Credits
 from server.metrics import Metrics
-from server.transport import BROKEN_OFF
+from server.requests import Requests
 
+JSON = "application/json"
 METHODS = "GET, POST, PUT, PATCH, DELETE"
+ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key"
 PREFLIGHT_SECONDS = "600"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -55,7 +57,8 @@ class Api:
         self._addresses = addresses
         self._health = health
         self._metrics = metrics
-        self._limits = limits
+        self._requests = Requests(limits)
+        self._credits = Credits(limits)
         self._details = details
 
     def mount(self, app: web.Application, catalogue: Catalogue) -> None:
@@ -78,37 +81,26 @@ class Api:
             )
             if outcome.error:
                 return problem(outcome.error, request_id)
-            return _json(route.status, outcome.value, request_id)
+            return _answer(route, outcome.value, request_id)
 
         return handle
 
     async def _run(self, route: Route[Any], request: web.Request, request_id: str) -> bytes:
-        caller = None
-        if route.signed_in:
-            caller = await self._authenticator.bearer(request.headers.get("Authorization", ""))
+        caller = await self._caller(request, route.roles) if route.signed_in else None
         address = self._addresses.of(request)
-        body = await self._body(request, route) if request.method in WITH_BODY else {}
-        command = valid(route.payload.model_validate, body)
+        command = await self._requests.read(route, request)
         reply = await route(command, Context(self._world, request_id, address, caller))
+        if route.media != JSON:
+            return str(reply).encode()
         return b"" if reply is None else orjson.dumps(reply)
 
-    async def _body(self, request: web.Request, route: Route[Any]) -> Any:
-        """The JSON body; none counts as `{}`. A webhook's as it came, with its signature."""
-        try:
-            raw = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            raise PayloadTooLarge from None
-        except BROKEN_OFF:
-            raise MalformedPayload("The body is not what its header says.") from None
-        if not raw:
-            return {}
-        try:
-            if route.signature:
-                signature = request.headers.get(route.signature, "")
-                return {"text": raw.decode(), "signature": signature}
-            return wire.read_json(raw.decode(), 0, self._limits.json_depth)
-        except UnicodeDecodeError:
-            raise MalformedPayload("The body is not UTF-8.") from None
+    async def _caller(self, request: web.Request, roles: frozenset[str]) -> Caller:
+        """Who asks, if he may and does not ask too often."""
+        caller = await self._authenticator.bearer(request.headers.get("Authorization", ""))
+        self._credits.take(caller.account_id)
+        if roles and caller.role not in roles:
+            raise Forbidden
+        return caller
 
     # Probes
 
@@ -125,10 +117,7 @@ class Api:
         request_id = new_request_id()
 
         async def run() -> bytes:
-            header = request.headers.get("Authorization", "")
-            caller = await self._authenticator.bearer(header)
-            if caller.role not in {"admin", "operator"}:
-                raise Forbidden
+            await self._caller(request, OPERATORS)
             return orjson.dumps(FullHealth(checks=self._health.checks, **self._details()))
 
         outcome = await self._boundary.guard("route", "GET /health", request_id, run)
@@ -169,7 +158,7 @@ class Api:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Vary"] = "Origin"
             response.headers["Access-Control-Allow-Methods"] = METHODS
-            response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+            response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
             response.headers["Access-Control-Max-Age"] = PREFLIGHT_SECONDS
         return response
 
@@ -210,6 +199,15 @@ def problem(error: GameError, request_id: str, status: int | None = None) -> web
     if shown["status"] == web.HTTPUnauthorized.status_code:  # RFC 9110, 11.6.1: every 401
         headers["WWW-Authenticate"] = "Bearer"
     return web.Response(status=shown["status"], body=orjson.dumps(shown), headers=headers)
+
+
+def _answer(route: Route[Any], body: bytes, request_id: str) -> web.Response:
+    response = _json(route.status, body, request_id)
+    if route.media != JSON:
+        response.headers["Content-Type"] = route.media
+    if route.file:
+        response.headers["Content-Disposition"] = f'attachment; filename="{route.file}"'
+    return response
 
 
 def _json(status: int, body: bytes, request_id: str | None = None) -> web.Response:

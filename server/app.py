@@ -156,7 +156,7 @@ async def _sample(parts: Parts) -> None:
 
 
 def _application(parts: Parts, forwarder: Forwarder) -> web.Application:
-    app = web.Application(client_max_size=parts.settings.limits.body_bytes)
+    app = web.Application()
     parts.api.mount(app, parts.catalogue)
     parts.pages.mount(app)
     parts.api_pages.mount(app)

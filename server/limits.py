@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from config.sections import Limits
@@ -36,6 +36,31 @@ class Credits:
         if self._left < 1:
             raise RateLimited(retry_after=(1 - self._left) / self._per_second)
         self._left -= 1
+
+
+class Requests:
+    """Credits per account for REST calls to this node: the last `ACCOUNTS` callers are known."""
+
+    ACCOUNTS = 10_000  # some 3 MB; who is forgotten has not called for long, or all call at once
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._credits: OrderedDict[str, Credits] = OrderedDict()
+
+    def take(self, account_id: str) -> None:
+        """Spend one.
+
+        Raises:
+            RateLimited: none is left.
+        """
+        credit = self._credits.get(account_id)
+        if credit is None:
+            credit = Credits(self._limits.requests_per_second, self._limits.requests_burst)
+            self._credits[account_id] = credit
+        self._credits.move_to_end(account_id)
+        if len(self._credits) > self.ACCOUNTS:
+            self._credits.popitem(last=False)
+        credit.take()
 
 
 class Refusals:

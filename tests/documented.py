@@ -6,6 +6,7 @@ server sends in any integration test has to be documented.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache, cached_property
 from typing import Any
@@ -30,6 +31,10 @@ def closed(schema: Any) -> Any:
     if schema.get("type") == "object" and "properties" in schema:
         shut.setdefault("additionalProperties", False)
     return shut
+
+
+def _fits(template: str, path: str) -> bool:
+    return re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), path) is not None
 
 
 class Judge:
@@ -111,7 +116,7 @@ class Contract:
         self, method: str, path: str, status: int, answer: object, *, body: object = None
     ) -> None:
         """A REST call was answered; `answer` is the JSON, or the text, of its body."""
-        operation = self.rest.document["paths"].get(path, {}).get(method.lower())
+        operation = self._operation(method, path)
         if operation is None:
             return
         self.seen.add((operation["operationId"], status < 400))
@@ -126,6 +131,15 @@ class Contract:
             schema = operation["requestBody"]["content"][JSON]["schema"]
             sent = {} if body is None else body
             self.broken += self.rest.problems(f"{method} {path}", schema, sent)
+
+    def _operation(self, method: str, path: str) -> Any:
+        """The operation of a path, also of one with something in its places."""
+        paths = self.rest.document["paths"]
+        shape = path.partition("?")[0]
+        for known in (shape, *(one for one in paths if _fits(one, shape))):
+            if operation := paths.get(known, {}).get(method.lower()):
+                return operation
+        return None
 
     def take_broken(self) -> list[str]:
         """What went against the documents since this was asked last."""

@@ -695,10 +695,19 @@ class Showdown:
     def _was_refused(self, data: Any) -> None:
         self._refusal = data
 
-    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        query: dict[str, Any] | None = None,
+    ) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         url = self.url + path
-        async with self._http.request(method, url, headers=headers, json=body) as answer:
+        asked = {name: str(value) for name, value in (query or {}).items()}
+        async with self._http.request(
+            method, url, headers=headers, json=body, params=asked
+        ) as answer:
             shown: Any = await answer.json(content_type=None) if await answer.read() else None
             if answer.status >= 400:
                 raise Refused(shown)
@@ -765,8 +774,8 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
-                token_expired, token_revoked, forbidden, dependency_unavailable,
-                timeout, internal.
+                token_expired, token_revoked, forbidden, rate_limited,
+                dependency_unavailable, timeout, internal.
         """
         await self._call("POST", "/api/v1/auth/logout")
 
@@ -774,7 +783,7 @@ class Showdown:
         """Tell the caller who he is.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden,
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
                 dependency_unavailable, timeout, internal.
         """
         answer: MeAnswer = await self._call("GET", "/api/v1/me")
@@ -784,7 +793,7 @@ class Showdown:
         """List the characters of the caller's account.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden,
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
                 dependency_unavailable, timeout, internal.
         """
         answer: CharactersAnswer = await self._call("GET", "/api/v1/characters")
@@ -795,7 +804,7 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
-                token_expired, token_revoked, forbidden, conflict,
+                token_expired, token_revoked, forbidden, conflict, rate_limited,
                 dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call("POST", "/api/v1/characters", {"name": name})
@@ -815,7 +824,7 @@ class Showdown:
         """All checks and pools of the node, for administrators and operators.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden,
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
                 dependency_unavailable, timeout, internal.
         """
         answer: FullHealth = await self._call("GET", "/health")

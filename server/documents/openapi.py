@@ -12,12 +12,15 @@ from typing import Any
 from config.settings import Settings
 from game import errors
 from game.errors import ErrorObject, GameError
-from handlers.base import Catalogue, Nothing, Route
+from handlers.base import OPERATORS, Catalogue, Nothing, Route
 from server.documents import contract
 from server.documents.examples import Examples
+from server.documents.parameters import has_body, parameters, without
 from server.documents.refusals import (
     ALWAYS,
     BODY,
+    CALLS,
+    GIVEN,
     ORIGIN,
     SIGNED_IN,
     Refusals,
@@ -25,12 +28,13 @@ from server.documents.refusals import (
     error_schema,
     listed,
     merged,
+    only,
 )
 from server.documents.schemas import Schema, Schemas, answer_of, unwrapped
 from server.health import FullHealth, Liveness, Readiness
+from server.requests import WITH_BODY
 
 API = "/api/v1"
-WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 PROBLEM = "application/problem+json"
 JSON = "application/json"
 
@@ -54,6 +58,12 @@ _HEADERS = {
         "required": True,
         "schema": {"type": "string"},
         "example": "9f2c4b1e-2a",
+    },
+    "ContentDisposition": {
+        "description": "A browser saves the answer under this name.",
+        "required": True,
+        "schema": {"type": "string"},
+        "example": 'attachment; filename="report.csv"',
     },
     "RetryAfter": {
         "description": "Seconds until a retry makes sense, when that is known.",
@@ -81,7 +91,6 @@ class Probe:
     media: str = JSON
 
 
-OPERATORS: Refusals = {errors.Forbidden: "The caller is neither an administrator nor an operator."}
 PROBES = (
     Probe("/health/live", "health_live", "Whether the event loop turns.", ((200, Liveness),)),
     Probe(
@@ -95,7 +104,7 @@ PROBES = (
         "health",
         "All checks and pools of the node, for administrators and operators.",
         ((200, FullHealth),),
-        merged(SIGNED_IN, OPERATORS, ALWAYS),
+        merged(SIGNED_IN, CALLS, only(OPERATORS), ALWAYS),
     ),
     Probe("/metrics", "metrics", "Metrics for Prometheus.", ((200, str),), media="text/plain"),
     Probe("/openapi.json", "openapi", "This document.", ((200, dict[str, Any]),)),
@@ -120,6 +129,12 @@ class OpenApi:
         self._routes = catalogue.routes
         self._settings = settings
         self._schemas = Schemas(_types(catalogue.routes))
+        self._parameters = {
+            (route.method, route.path): parameters(route, self._schemas)
+            for route in catalogue.routes
+            if route.payload is not Nothing
+        }
+        without(catalogue.routes, self._schemas)
         self._examples = Examples(self._schemas.components)
         self._names = Counter(route.handler.__name__ for route in catalogue.routes)
 
@@ -164,17 +179,19 @@ class OpenApi:
     def _route(self, route: Route[Any]) -> Schema:
         summary, text, raises = described(route.handler)
         body = route.method in WITH_BODY
-        refusals = merged(
-            BODY if body else {}, SIGNED_IN if route.signed_in else {}, ORIGIN, raises, ALWAYS
-        )
+        given = BODY if body else GIVEN if route.payload is not Nothing else {}
+        mine = merged(SIGNED_IN, CALLS, only(route.roles)) if route.signed_in else {}
+        refusals = merged(given, mine, ORIGIN, raises, ALWAYS)
+        named = self._parameters.get((route.method, route.path), [])
         operation: Schema = {
             "operationId": self._name(route),
             "tags": [_tag(route.handler.__module__)],
             "summary": summary,
             **({"description": text} if text else {}),
             **({"security": [{"bearer": []}]} if route.signed_in else {}),
-            **(_signature(route) if route.signature else {}),
-            **({"requestBody": self._body(route)} if body and route.payload is not Nothing else {}),
+            **({"x-roles": sorted(route.roles)} if route.roles else {}),
+            **({"parameters": named} if named else {}),
+            **({"requestBody": self._body(route)} if has_body(route) else {}),
             "responses": {
                 str(route.status): self._success(route),
                 **self._refused(refusals),
@@ -194,19 +211,21 @@ class OpenApi:
             schema: Schema = {"type": "object", "description": text}
             return {"required": True, "content": {JSON: {"schema": schema, "example": {}}}}
         schema = self._schemas.of(route.payload)
-        fields = route.payload.model_fields.values()
         example = self._examples.of(schema)
+        fields = route.payload.model_fields.items()
         return {
-            "required": any(field.is_required() for field in fields),
+            "required": any(one.is_required() for name, one in fields if name not in route.in_path),
             "content": {JSON: {"schema": schema, "example": example}},
         }
 
     def _success(self, route: Route[Any]) -> Schema:
         answer = answer_of(route.handler)
-        headers = {"X-Request-Id": _REQUEST_ID}
+        headers: Schema = {"X-Request-Id": _REQUEST_ID}
+        if route.file:
+            headers["Content-Disposition"] = {"$ref": "#/components/headers/ContentDisposition"}
         if answer is type(None):
             return {"description": "Done; there is no body.", "headers": headers}
-        return {**self._answer(answer), "headers": headers}
+        return {**self._answer(answer, route.media), "headers": headers}
 
     def _answer(self, type_: Any, media: str = JSON) -> Schema:
         schema = self._schemas.of(type_)
@@ -270,12 +289,6 @@ def _types(routes: Sequence[Route[Any]]) -> Iterable[Any]:
             yield answer_of(route.handler)
     for probe in PROBES:
         yield from (type_ for _, type_ in probe.answers)
-
-
-def _signature(route: Route[Any]) -> Schema:
-    header = {"name": route.signature, "in": "header", "required": True}
-    text = "The provider's signature of the body."
-    return {"parameters": [{**header, "description": text, "schema": {"type": "string"}}]}
 
 
 def _tag(module: str) -> str:

@@ -45,6 +45,12 @@ def _when(error: type[GameError], when: str, handler: Any) -> str:
     return described(other.handler)[2][error]
 
 
+def only(roles: Iterable[str]) -> Refusals:
+    """Who has none of these roles is refused."""
+    names = " nor ".join(sorted(roles))
+    return {errors.Forbidden: f"The caller's role is not {names}."} if roles else {}
+
+
 def titles(*classes: type[GameError]) -> Refusals:
     """Errors that need no more words than their own."""
     return {error: error.title for error in classes}
@@ -53,6 +59,8 @@ def titles(*classes: type[GameError]) -> Refusals:
 ALWAYS = titles(errors.DependencyUnavailable, errors.HandlerTimeout, errors.Internal)
 SIGNED_IN = titles(errors.Unauthenticated, errors.TokenExpired, errors.TokenRevoked)
 BODY = titles(errors.MalformedPayload, errors.PayloadTooLarge, errors.ValidationFailed)
+GIVEN = titles(errors.ValidationFailed)
+CALLS: Refusals = {errors.RateLimited: "The account calls more often than it may."}
 EVENT: Refusals = {
     **titles(errors.MalformedPayload, errors.PayloadTooLarge, errors.ValidationFailed),
     errors.RateLimited: "The connection sends more events than it may.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import TypeAdapter
@@ -28,7 +28,7 @@ class Schemas:
         ]
         found, defined = TypeAdapter.json_schemas(asked, ref_template=_REFERENCE)
         self._of: dict[Any, Schema] = {type_: _tidy(schema) for (type_, _), schema in found.items()}
-        self.components: Mapping[str, Schema] = {
+        self.components: dict[str, Schema] = {
             name: _tidy(schema) for name, schema in sorted(defined.get("$defs", {}).items())
         }
 
