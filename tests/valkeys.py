@@ -10,6 +10,7 @@ import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -129,42 +130,84 @@ async def running(valkeys: Sequence[Valkey]) -> AsyncIterator[None]:
 class Group:
     """Stores with a URL: `primaries` to write to, and their `replicas`."""
 
-    def __init__(self, url: str, primaries: list[Valkey], replicas: list[Valkey]) -> None:
+    def __init__(
+        self,
+        url: str,
+        primaries: list[Valkey],
+        replicas: list[Valkey],
+        sentinels: Sequence[Valkey] = (),
+    ) -> None:
         self.url = url
-        self.primaries = primaries
+        self.primaries = primaries  # at the start
         self.replicas = replicas
+        self.sentinels = sentinels
 
     async def owner(self, slot: int) -> Valkey:
         """Who has a cluster's slot, as any living node says."""
-        for node in (*self.primaries, *self.replicas):
+        for node in self._all:
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 for first, last, owner, *_ in await node.ask("CLUSTER", "SLOTS"):
                     if first <= slot <= last:
                         return self.at(owner[1])
         raise AssertionError("nobody")
 
+    async def primary(self) -> Valkey:
+        """The only one that may be written to."""
+        return (await self.living_primaries())[0]
+
+    async def promoted(self, instead_of: Valkey) -> None:
+        """Wait until there are as many primaries as before, without a dead one."""
+
+        async def are_all() -> bool:
+            living = await self.living_primaries()
+            return instead_of not in living and len(living) == len(self.primaries)
+
+        await until(are_all)
+
+    async def whole(self) -> None:
+        """Wait until every store is a primary with replicas, or a replica of one."""
+        for one in self._all:
+            await until(partial(_is_sound, one))
+
     def at(self, port: int) -> Valkey:
         """The store at a port."""
-        return next(one for one in (*self.primaries, *self.replicas) if one.port == port)
+        return next(one for one in self._all if one.port == port)
 
-    async def promoted(self) -> Valkey:
-        """Wait for a replica that has become a primary."""
+    @property
+    def _all(self) -> list[Valkey]:
+        return [*self.primaries, *self.replicas]
 
-        async def look() -> Valkey | None:
-            for one in self.replicas:
+    async def living_primaries(self) -> list[Valkey]:
+        """Those that answer, and say so."""
+        found = []
+        for one in self._all:
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
                 if await one.info("role") == "master":
-                    return one
-            return None
-
-        found: Valkey = await until(look)
+                    found.append(one)
         return found
+
+
+async def _is_sound(one: Valkey) -> bool:
+    role = await one.ask("ROLE")
+    return bool(role[2]) if role[0] == "master" else role[3] == "connected"
+
+
+@asynccontextmanager
+async def a_cluster_of_one(folder: Path) -> AsyncIterator[str]:
+    """The URL of a node that has all slots."""
+    (port,) = free_ports(1)
+    node = Valkey(folder, port, "--cluster-enabled", "yes", "--save", "")
+    async with running([node]):
+        await node.ask("CLUSTER", "ADDSLOTSRANGE", *share(0, 1))
+        await until(partial(_is_whole, node, 1))
+        yield f"redis+cluster://127.0.0.1:{port}"
 
 
 @asynccontextmanager
 async def a_cluster(folder: Path, size: int = 3) -> AsyncIterator[Group]:
     """Primaries, each with a replica, that share the slots."""
-    options = ("--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS))
-    options += ("--save", "", "--appendonly", "yes", "--repl-diskless-sync-delay", "0")
+    options = ["--cluster-enabled", "yes", "--cluster-node-timeout", str(NODE_TIMEOUT_MS)]
+    options += ["--save", "", "--appendonly", "yes", "--repl-diskless-sync-delay", "0"]
     nodes = [Valkey(folder, port, *options) for port in free_ports(2 * size)]
     primaries, replicas = nodes[:size], nodes[size:]
     async with running(nodes):
@@ -175,9 +218,9 @@ async def a_cluster(folder: Path, size: int = 3) -> AsyncIterator[Group]:
             await one.ask("CLUSTER", "MEET", "127.0.0.1", nodes[0].port)
         ids = [await one.ask("CLUSTER", "MYID") for one in primaries]
         for replica, primary in zip(replicas, ids, strict=True):
-            await until(lambda r=replica, p=primary: _replicates(r, p))  # type: ignore[misc]
+            await until(partial(_replicates, replica, primary))
         for one in nodes:
-            await until(lambda n=one: _is_whole(n, len(nodes)))  # type: ignore[misc]
+            await until(partial(_is_whole, one, len(nodes)))
         hosts = ",".join(f"127.0.0.1:{one.port}" for one in nodes[:2])
         yield Group(f"redis+cluster://{hosts}", primaries, replicas)
 
@@ -194,10 +237,8 @@ async def _replicates(replica: Valkey, primary: str) -> bool:
 async def _is_whole(node: Valkey, count: int) -> bool:
     info = await node.ask("CLUSTER", "INFO")
     nodes = await node.ask("CLUSTER", "NODES")
-    role = await node.ask("ROLE")
-    replicated = role[0] == "slave" and role[3] == "connected" or role[0] == "master" and role[2]
-    sound = "cluster_state:ok" in info and "handshake" not in nodes
-    return bool(sound and f"cluster_known_nodes:{count}" in info and replicated)
+    met = f"cluster_known_nodes:{count}" in info and "handshake" not in nodes
+    return met and "cluster_state:ok" in info and (count == 1 or await _is_sound(node))
 
 
 @asynccontextmanager
@@ -211,15 +252,15 @@ async def under_sentinels(folder: Path, service: str = "showdown") -> AsyncItera
     sentinels = [Valkey(folder, port, sentinel=True) for port in ports[3:]]
     async with running([primary, *replicas, *sentinels]):
         for one in replicas:
-            await until(lambda r=one: _is_linked(r))  # type: ignore[misc]
+            await until(partial(_is_linked, one))
         for one in sentinels:
             await one.ask("SENTINEL", "MONITOR", service, "127.0.0.1", primary.port, 2)
             await one.ask("SENTINEL", "SET", service, "down-after-milliseconds", DOWN_MS)
             await one.ask("SENTINEL", "SET", service, "failover-timeout", 3_000)
         for one in sentinels:
-            await until(lambda s=one: _knows_all(s, service))  # type: ignore[misc]
+            await until(partial(_knows_all, one, service))
         hosts = ",".join(f"127.0.0.1:{one.port}" for one in sentinels)
-        yield Group(f"redis+sentinel://{hosts}/{service}/0", [primary], replicas)
+        yield Group(f"redis+sentinel://{hosts}/{service}/0", [primary], replicas, sentinels)
 
 
 async def _is_linked(replica: Valkey) -> bool:

@@ -22,7 +22,7 @@ from tests.fixtures import Stores
 from tests.harness import SECRET, Player, Server, Table
 
 # Keys of a living, quiet server that have no TTL.
-LASTING = frozenset({"{live}:nodes", "{log}:last", "{log}:epoch"})
+LASTING = frozenset({"{live}:nodes", "{log}:last", "{log}:epoch", "{log}:store"})
 PATIENCE = 30.0
 POLL = 0.05
 

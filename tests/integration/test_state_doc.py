@@ -30,7 +30,7 @@ PLACES = {
     **dict.fromkeys(("player", "account", "family", "duel"), "[0-9a-f]{20}"),
 }
 AFTER_A_CRASH = {"{live}:gone"}
-WITH_THE_STORE = {"{log}:epoch", "{log}:last"}
+WITH_THE_STORE = {"{log}:epoch", "{log}:last", "{log}:store"}
 WRONG_PASSWORDS = 6
 PATIENCE = 100
 PAUSE_SECONDS = 0.1
