@@ -20,6 +20,7 @@ from game.errors import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from game.connections import Connections
     from game.disconnects import Disconnect
     from game.purchases import Order, Word
     from state.accounts import Accounts
@@ -159,6 +160,13 @@ class Publisher(Protocol):
 
     async def presence_changed(self, player_ids: Iterable[str]) -> None:
         """Tell the watchers of these players, soon and together with other changes."""
+
+    async def connections(self, room: str | None, limit: int) -> Connections:
+        """The connections in a room, or all: how many, and up to `limit` of them.
+
+        Raises:
+            DependencyUnavailable: nobody can be asked.
+        """
 
 
 @dataclass(frozen=True, slots=True)

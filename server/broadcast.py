@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import orjson
 from socketio.async_manager import AsyncManager
 
 from config.logging import get_logger
+from game.connections import Connections
 from game.disconnects import Disconnect
 from game.errors import DependencyUnavailable
 from handlers.base import Once
@@ -251,9 +252,13 @@ class Adapter:
 
 
 class RoomPublisher:
-    """What handlers publish through (handlers.base.Publisher)."""
+    """What handlers publish through (handlers.base.Publisher).
+
+    `find` counts connections on all nodes; server/bootstrap.py sets it.
+    """
 
     def __init__(self, recovery: Recovery, backlog: Backlog) -> None:
+        self.find: Callable[[str | None, int], Awaitable[Connections]]
         self._recovery = recovery
         self._backlog = backlog
 
@@ -286,6 +291,18 @@ class RoomPublisher:
     async def presence_changed(self, player_ids: Iterable[str]) -> None:
         """Tell the watchers of these players, soon and together with other changes."""
         await self._nodes({"do": "presence", "players": list(player_ids)})
+
+    async def connections(self, room: str | None, limit: int) -> Connections:
+        """The connections in a room, or all."""
+        return await self.find(room, limit)
+
+    async def ask(self, message: dict[str, Any]) -> None:
+        """Tell all nodes what is no use later.
+
+        Raises:
+            DependencyUnavailable: nobody could be told.
+        """
+        await self._recovery.tell(NODES, orjson.dumps(message).decode())
 
     async def evict(self, connection: str) -> None:
         """A session goes on over another connection: whoever has the former drops it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeAlias, cast
 
@@ -60,6 +60,7 @@ class Reception:
         metrics: Metrics,
     ) -> None:
         self.draining = False
+        self.on_census: Callable[[dict[str, Any]], None]  # server/bootstrap.py sets it
         self.sessions: dict[str, Session] = {}  # by sid
         self._settings = settings
         self._world = world
@@ -301,6 +302,8 @@ class Reception:
                 self.start_over(self._places.hub.rooms)
             case {"do": "evict", "connection": connection}:
                 self.evict(connection)
+            case {"do": "count" | "counted"}:
+                self.on_census(message)
 
     def send(self, sid: str, event: str, data: object) -> None:
         """Send an event to one socket of this node."""

@@ -110,6 +110,29 @@ class Connected(TypedDict):
     pid: str
 
 
+class ConnectionView(TypedDict):
+    """A signed-in connection: its id, its node, who plays, from where, in which chat rooms."""
+
+    id: str
+    node: str
+    player_id: str
+    name: str
+    address: str
+    rooms: list[str]
+
+
+class Connections(TypedDict):
+    """The connections that were asked for: how many, by node, and some of them.
+
+    `complete`: every node answered; else there may be more.
+    """
+
+    total: int
+    complete: bool
+    nodes: list[NodeView]
+    connections: list[ConnectionView]
+
+
 class DealerView(TypedDict):
     """The dealer's cards; the hole card is not among them before the end."""
 
@@ -118,7 +141,14 @@ class DealerView(TypedDict):
 
 
 Disconnect = Literal[
-    "slow_consumer", "draining", "token_revoked", "token_expired", "banned", "abuse", "replaced"
+    "slow_consumer",
+    "draining",
+    "token_revoked",
+    "token_expired",
+    "banned",
+    "abuse",
+    "replaced",
+    "kicked",
 ]
 
 
@@ -162,6 +192,13 @@ class EffectView(TypedDict):
 
 class Empty(TypedDict):
     """`{}`: done, and there is nothing to tell."""
+
+
+class Ended(TypedDict):
+    """How many connections were ended; `complete`: every node answered when they were counted."""
+
+    ended: int
+    complete: bool
 
 
 class EndedGame(TypedDict):
@@ -370,6 +407,14 @@ class MutedEvent(TypedDict):
     player_id: str
     muted_until: int | None
     reason: str
+
+
+class NodeView(TypedDict):
+    """A node that is believed to live: whether it answered in time, and what it counted."""
+
+    node: str
+    answered: bool
+    connections: int
 
 
 class Notification(TypedDict):
