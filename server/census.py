@@ -67,10 +67,9 @@ class Census:
         found = list(self._in(question["room"]))
         shown = [self._view(session) for session in found[: question["limit"]]]
         answer = {"do": "counted", "node": self._live.node, "total": len(found), "shown": shown}
+        answer |= {name: question[name] for name in ("question", "asker")}
         with contextlib.suppress(DependencyUnavailable):  # it is too late then anyway
-            await self._tell(
-                {**answer, "question": question["question"], "asker": question["asker"]}
-            )
+            await self._tell(answer)
 
     def _in(self, room: str | None) -> Iterable[Session]:
         if room is None:
