@@ -28,9 +28,17 @@ from tests.chaos.chaos_kit import (
 from tests.chaos.crowd import CLIENTS, LEASE, SECONDS, Crowd, behind, settings
 from tests.fixtures import Stores
 from tests.harness import Table
-from tests.stock import Clients, stock_clients
+from tests.stock import Clients, Proxy, stock_clients
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.js, pytest.mark.timeout(600)]
+
+
+PONG, NOOP = b"3probe", b"\r\n\r\n6"
+
+
+def pings(seconds: float) -> dict[str, object]:
+    """A connection that hangs is noticed within twice that."""
+    return {"LIMITS__PING_SECONDS": seconds, "LIMITS__PING_TIMEOUT_SECONDS": seconds}
 
 
 @pytest.fixture
@@ -111,12 +119,63 @@ async def test_a_node_that_stood_still_beyond_its_lease_does_not_act_on_it(
         unharmed(living, slow)
 
 
+class Saboteur(Proxy):
+    """Once it does `harm`, an upgrade fails after its probe was answered, and the last poll ends
+    after that: what a cut does to a client now and then by chance.
+    """
+
+    harm = False
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self.harm:
+            await super()._answer(reader, writer)
+        while data := await reader.read(65_536):
+            await asyncio.sleep(0.4 if data.endswith(NOOP) else 0)
+            writer.write(data)
+            await writer.drain()
+            if data.endswith(PONG):
+                await asyncio.sleep(0.1)
+                break
+        raise ConnectionResetError
+
+
+async def test_an_upgrade_that_is_cut_ends_by_the_ping_and_nothing_is_missed(
+    emptied: Stores, table: Table, stock: Clients
+) -> None:
+    """The stock client (engine.io-client 6.6) pauses its polling when the probe is answered, and
+    never polls again if the WebSocket ends before it has paused: only the missing ping tells
+    it, after `pingInterval` and `pingTimeout`.
+    """
+    async with started(**settings(emptied, **pings(1.5))) as server:
+        proxy = Saboteur(server)
+        await proxy.start()
+        speaker = await stock.open(server.url, (await table.guest(server.url)).tokens)
+        tokens = (await table.guest(server.url)).tokens
+        listener = await stock.open(proxy.url, tokens, transports=["polling", "websocket"])
+        for one in (speaker, listener):
+            await one.ok("chat:join", room="room:cut")
+        before = listener.now
+        proxy.harm = True
+        proxy.cut()
+        for n in range(5):
+            await speaker.ok("chat:send", room="room:cut", text=str(n))
+        await listener.next("disconnect", lambda told: told["reason"] == "ping timeout", before)
+        proxy.harm = False
+        recovered, _ = await listener.came_back(before)
+        await listener.event("chat:message", lambda message: message["text"] == "4", before)
+        assert recovered
+        assert listener.texts() == [str(n) for n in range(5)]
+        await proxy.stop()
+
+
 async def test_lines_that_are_slow_and_cut_lose_nothing(
     emptied: Stores, table: Table, stock: Clients
 ) -> None:
+    # A cut upgrade leaves its client to the pings (above): sooner than our patience ends.
+    soon = settings(emptied, **pings(5))
     async with (
-        started(**settings(emptied)) as one,
-        started(**settings(emptied)) as other,
+        started(**soon) as one,
+        started(**soon) as other,
         behind(one, other, one) as proxies,
     ):
         crowd = Crowd(stock, table, proxies)
