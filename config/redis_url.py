@@ -41,16 +41,18 @@ class RedisUrl:
 
     def of(self, node: Node) -> str:
         """The URL of one store."""
-        query = urlencode([pair for pair in self.options if pair[0] not in SENTINEL_OWN])
-        address = f"{self.scheme}://{self.login}{_shown(node)}/{self.database}"
-        return f"{address}?{query}" if query else address
+        return self._with_options(f"{self.scheme}://{self.login}{_shown(node)}/{self.database}")
 
     def of_sentinel(self, node: Node) -> str:
         """The URL of one sentinel."""
         own = dict(self.options)
         user, password = (quote(own.get(name, ""), safe="") for name in SENTINEL_OWN)
         login = f"{user}:{password}@" if password else ""
-        return f"{self.scheme}://{login}{_shown(node)}"
+        return self._with_options(f"{self.scheme}://{login}{_shown(node)}")
+
+    def _with_options(self, address: str) -> str:
+        query = urlencode([pair for pair in self.options if pair[0] not in SENTINEL_OWN])
+        return f"{address}?{query}" if query else address
 
 
 def parse(text: str) -> RedisUrl:

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.chaos.chaos_kit import (
     unharmed,
 )
 from tests.chaos.crowd import CLIENTS, LEASE, SECONDS, Crowd, behind, settings
+from tests.chaos.doubling import doubling
 from tests.fixtures import Stores
 from tests.harness import Table
 from tests.stock import Clients, Proxy, stock_clients
@@ -166,6 +168,33 @@ async def test_an_upgrade_that_is_cut_ends_by_the_ping_and_nothing_is_missed(
         assert recovered
         assert listener.texts() == [str(n) for n in range(5)]
         await proxy.stop()
+
+
+def _leaves(balance: int, entry: dict[str, Any]) -> bool:
+    return bool(entry["balance"] == balance)
+
+
+async def test_what_is_posted_twice_happens_once(
+    emptied: Stores, table: Table, stock: Clients
+) -> None:
+    """Long-polling over a proxy that repeats: the same words, keys and coins, once."""
+    async with started(**settings(emptied)) as server, doubling(server) as proxy:
+        tokens = [(await table.guest(server.url)).tokens for _ in range(2)]
+        polling = {"transports": ["polling"], "upgrade": False}
+        ann, bob = [await stock.open(proxy.url, one, **polling) for one in tokens]
+        for one in (ann, bob):
+            await one.ok("chat:join", room="room:double")
+        for n in range(10):
+            body = {"room": "room:double", "text": str(n), "client_id": f"d{n}"}
+            await ann.ok("chat:send", **body)
+            await ann.ok("wallet:transfer", to=bob.id, amount=1, key=f"d{n}")
+        await bob.event("chat:message", lambda message: message["text"] == "9")
+        for one, balance in ((ann, 990), (bob, 1_010)):
+            await one.event("wallet:changed", partial(_leaves, balance))
+            assert one.texts() == [str(n) for n in range(10)]
+            moved = [x for x in one.events("wallet:changed") if x["reason"] == "transfer"]
+            assert len(moved) == 10
+        assert proxy.doubled > 20
 
 
 async def test_lines_that_are_slow_and_cut_lose_nothing(
