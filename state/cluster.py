@@ -105,13 +105,18 @@ class ClusterLines(Lines):
         self._reading: asyncio.Task[None] | None = None
         self._read_at = 0.0
 
+    def now(self, key: str) -> Line | None:
+        """The line to the primary that has the key's slot, if both are known."""
+        if self._map.stale:
+            return None
+        line = self._lines.get(self._map.owner(key))
+        return line if line is not None and not line.broken else None
+
     async def to(self, key: str) -> Line:
         """The line to the primary that has the key's slot."""
         if self._map.stale:
             await self._refresh()
-        node = self._map.owner(key)
-        line = self._lines.get(node)
-        return line if line and not line.broken else await self._line_to(node)
+        return self.now(key) or await self._line_to(self._map.owner(key))
 
     async def again(self, refusal: ResponseError, command: Sequence[Argument], key: str) -> Any:
         """Follow `MOVED` and `ASK`, and wait out `TRYAGAIN`, a few times."""

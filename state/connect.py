@@ -101,11 +101,16 @@ class RedisStore:
         Raises:
             DependencyUnavailable: Redis did not answer; the script may have run.
         """
+        key = keys[0]
         with self.breaker.guard(script.name):
+            line = self._lines.now(key) or await self._lines.to(key)
             try:
-                return await self._send(keys[0], "EVALSHA", script.sha, len(keys), *keys, *args)
+                return await line.send("EVALSHA", script.sha, len(keys), *keys, *args)
             except NoScriptError:  # the first call, or Redis was restarted or emptied
-                return await self._send(keys[0], "EVAL", script.text, len(keys), *keys, *args)
+                return await self._send(key, "EVAL", script.text, len(keys), *keys, *args)
+            except ELSEWHERE as refusal:
+                command = ("EVAL", script.text, len(keys), *keys, *args)
+                return await self._lines.again(refusal, command, key)
 
     async def call(self, *command: Argument) -> Any:
         """Send one command, none that blocks.
@@ -117,7 +122,7 @@ class RedisStore:
             return await self._send(_key_of(command), *command)
 
     async def _send(self, key: str, *command: Argument) -> Any:
-        line = await self._lines.to(key)
+        line = self._lines.now(key) or await self._lines.to(key)
         try:
             return await line.send(*command)
         except ELSEWHERE as refusal:
@@ -132,11 +137,18 @@ class RedisStore:
         if not commands:
             return []
         with self.breaker.guard("batch"):
-            lines = [await self._lines.to(_key_of(command)) for command in commands]
-            sent = [line.send(*command) for line, command in zip(lines, commands, strict=True)]
-            answers = await asyncio.gather(*sent, return_exceptions=True)
-            pairs = zip(answers, commands, strict=True)
-            return [await self._settled(answer, command) for answer, command in pairs]
+            if self._lines.sharded:
+                return await self._spread(commands)
+            line = self._lines.now("") or await self._lines.to("")
+            return await asyncio.gather(*(line.send(*command) for command in commands))
+
+    async def _spread(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+        """A batch over many lines, still in one write each."""
+        lines = [await self._lines.to(_key_of(command)) for command in commands]
+        sent = [line.send(*command) for line, command in zip(lines, commands, strict=True)]
+        answers = await asyncio.gather(*sent, return_exceptions=True)
+        pairs = zip(answers, commands, strict=True)
+        return [await self._settled(answer, command) for answer, command in pairs]
 
     async def _settled(self, answer: Any, command: Sequence[Argument]) -> Any:
         if isinstance(answer, ELSEWHERE):
