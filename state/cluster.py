@@ -55,10 +55,14 @@ class SlotMap:
         Raises:
             BusyLoadingError: nobody has its slot.
         """
-        found = self._owners[slot_of(key)]
+        found = self.known_owner(key)
         if found is None:
             raise BusyLoadingError("Nobody has this slot.")
         return found
+
+    def known_owner(self, key: str) -> Node | None:
+        """The primary of a key, if there is one."""
+        return self._owners[slot_of(key)]
 
     def owners(self) -> set[Node]:
         """All primaries that have a slot."""
@@ -106,10 +110,11 @@ class ClusterLines(Lines):
         self._read_at = 0.0
 
     def now(self, key: str) -> Line | None:
-        """The line to the primary that has the key's slot, if both are known."""
-        if self._map.stale:
-            return None
-        line = self._lines.get(self._map.owner(key))
+        """The line to the primary that had the key's slot when we heard last: if that is no more
+        true it says so, and an outage of one primary is none of the others'.
+        """
+        node = self._map.known_owner(key)
+        line = self._lines.get(node) if node else None
         return line if line is not None and not line.broken else None
 
     async def to(self, key: str) -> Line:
@@ -130,7 +135,7 @@ class ClusterLines(Lines):
                     self._map.moved(refusal)
                     self._look()
                 await asyncio.sleep(turn * PAUSE_SECONDS)
-                return await (await self.to(key)).send(*command)
+                return await (self.now(key) or await self.to(key)).send(*command)
             except ResponseError as error:
                 refusal = error
         raise refusal

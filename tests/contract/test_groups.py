@@ -289,7 +289,6 @@ async def _publishes(log: Log) -> bool:
 # Sentinels
 
 
-@LONG
 async def test_the_primary_is_the_one_that_sentinels_name(watched: Group) -> None:
     async with RedisStore(watched.url, QUICK) as store:
         await store.call("SET", "x", 1)
