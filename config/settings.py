@@ -38,6 +38,7 @@ from config.sections import (
     Redis,
     Rob,
     Shutdown,
+    Social,
     default,
 )
 
@@ -79,6 +80,7 @@ class Settings(BaseSettings):
     audit: Audit = Audit()
     chat: Chat = Chat()
     presence: Presence = Presence()
+    social: Social = Social()
     recovery: Recovery = Recovery()
     nodes: Nodes = Nodes()
     http: Http = Http()

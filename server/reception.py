@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias, cast
 
@@ -293,9 +294,11 @@ class Reception:
             case {"do": "close", "room": room, "code": code}:
                 self.end_room(room, Disconnect(code))
             case {"do": "empty", "room": room}:
-                for sid in list(self._places.hub.members(room)):
-                    if self._places.hub.drop(sid, room):
-                        self._places.adapter.close(room)
+                self._empty(room)
+            case {"do": "rename", "room": room, "name": name}:
+                for sid in self._places.hub.members(room):
+                    session = self.sessions[sid]
+                    session.caller = replace(session.caller, name=name)
             case {"do": "presence", "players": players}:
                 self._places.watchers.changed(players)
             case {"do": "start over"}:
@@ -304,6 +307,11 @@ class Reception:
                 self.evict(connection)
             case {"do": "count" | "counted"}:
                 self.on_census(message)
+
+    def _empty(self, room: str) -> None:
+        for sid in list(self._places.hub.members(room)):
+            if self._places.hub.drop(sid, room):
+                self._places.adapter.close(room)
 
     def send(self, sid: str, event: str, data: object) -> None:
         """Send an event to one socket of this node."""

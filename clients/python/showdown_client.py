@@ -21,6 +21,12 @@ import socketio
 ANSWER_SECONDS = 15.0
 
 
+class AccountAnswer(TypedDict):
+    """The account as it is now."""
+
+    account: AccountView
+
+
 class AccountView(TypedDict):
     """Who signs in; `username` is null for guests."""
 
@@ -64,9 +70,17 @@ class BoostView(TypedDict):
 
 
 class CharacterAnswer(TypedDict):
-    """The new character."""
+    """The character as it is now."""
 
     character: CharacterView
+
+
+class CharacterExport(TypedDict):
+    """A character, and all records of it as the server keeps them, the newest first."""
+
+    id: str
+    name: str
+    records: dict[str, list[dict[str, Any]]]
 
 
 class CharacterView(TypedDict):
@@ -242,6 +256,14 @@ class ErrorObject(TypedDict):
     request_id: str
 
 
+class Export(TypedDict):
+    """An account; times in milliseconds, `username` is null for guests."""
+
+    exported_at: int
+    account: dict[str, Any]
+    characters: list[CharacterExport]
+
+
 class Farewell(TypedDict):
     """Why the server ends the connection, and whether to come back."""
 
@@ -256,6 +278,29 @@ class FieldProblem(TypedDict):
     field: str
     message: str
     type: str
+
+
+class Friend(TypedDict):
+    """Somebody who is something to the player, and since when (ms); of friends, how he is."""
+
+    id: str
+    name: str
+    state: Literal["friend", "incoming", "outgoing", "blocked"]
+    since: int
+    presence: NotRequired[PresenceView]
+
+
+class FriendsChanged(TypedDict):
+    """What another player is to this one now; `friend` is null when he is nothing any more."""
+
+    player_id: str
+    friend: Friend | None
+
+
+class FriendsReply(TypedDict):
+    """All friends, then requests and blocks; within both the oldest first."""
+
+    friends: list[Friend]
 
 
 class FullHealth(TypedDict):
@@ -536,6 +581,13 @@ class Received(TypedDict):
     received: bool
 
 
+class Renamed(TypedDict):
+    """The name that a player has from now on."""
+
+    player_id: str
+    name: str
+
+
 class ReportReply(TypedDict):
     """What the moderators know the report by."""
 
@@ -546,12 +598,14 @@ class Resume(TypedDict):
     """What the player was at: the chat rooms that the connection is in, his duel, his mute.
 
     `duel` is the one that he fights, else the one that he has offered, else the newest that was
-    offered to him. `muted_until` is in ms. Both are null when there is none.
+    offered to him. `muted_until` is in ms. Both are null when there is none. `friend_requests`
+    is how many wait for his answer.
     """
 
     rooms: list[str]
     duel: DuelView | None
     muted_until: int | None
+    friend_requests: int
 
 
 class RobberView(TypedDict):
@@ -834,6 +888,15 @@ class Showdown:
         answer: MeAnswer = await self._call("GET", "/api/v1/me")
         return answer
 
+    async def delete(self) -> None:
+        """Delete the caller's account, for good.
+
+        Raises:
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, stale_version,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        await self._call("DELETE", "/api/v1/me")
+
     async def characters(self) -> CharactersAnswer:
         """List the characters of the caller's account.
 
@@ -853,6 +916,54 @@ class Showdown:
                 dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call("POST", "/api/v1/characters", {"name": name})
+        return answer
+
+    async def rename_character(self, *, id: str, name: str) -> CharacterAnswer:
+        """Give a character of the caller's another name; its live connections are told.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, not_found, stale_version,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: CharacterAnswer = await self._call(
+            "PATCH", f"/api/v1/characters/{id}", {"name": name}
+        )
+        return answer
+
+    async def register_guest(self, *, username: str, password: str) -> AccountAnswer:
+        """Give a guest's account a user name and a password; all that it has stays.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, conflict, stale_version,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: AccountAnswer = await self._call(
+            "POST", "/api/v1/me/register", {"username": username, "password": password}
+        )
+        return answer
+
+    async def change_password(self, *, password: str, new_password: str) -> None:
+        """Take another password; all sign-ins of the account but the caller's end.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, conflict, stale_version,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        await self._call(
+            "POST", "/api/v1/me/password", {"password": password, "new_password": new_password}
+        )
+
+    async def export(self) -> Export:
+        """Everything that belongs to the caller's account, as a file.
+
+        Raises:
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, not_found,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Export = await self._call("GET", "/api/v1/me/export")
         return answer
 
     async def health_live(self) -> Liveness:
@@ -954,8 +1065,8 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
-                not_found, muted, rate_limited, dependency_unavailable, timeout,
-                internal.
+                forbidden, not_found, muted, rate_limited, dependency_unavailable,
+                timeout, internal.
         """
         answer: MessageReply = await self._ask(
             "chat:whisper", {"to": to, "text": text, **_given({"client_id": client_id})}
@@ -1078,6 +1189,71 @@ class Showdown:
         answer: PresenceReply = await self._ask("presence:unwatch", {"player_ids": player_ids})
         return answer
 
+    async def friends_list(self) -> FriendsReply:
+        """Friends with their presence, requests and blocks.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:list", {})
+        return answer
+
+    async def friends_add(self, *, player_id: str) -> FriendsReply:
+        """Ask a player to be friends, or agree if he has asked; again, it changes nothing.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:add", {"player_id": player_id})
+        return answer
+
+    async def friends_accept(self, *, player_id: str) -> FriendsReply:
+        """Agree to be friends with who has asked.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:accept", {"player_id": player_id})
+        return answer
+
+    async def friends_remove(self, *, player_id: str) -> FriendsReply:
+        """End a friendship, take a request back, or decline one; nothing to end is no error.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                stale_version, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: FriendsReply = await self._ask("friends:remove", {"player_id": player_id})
+        return answer
+
+    async def friends_block(self, *, player_id: str) -> FriendsReply:
+        """Have nothing to do with a player: no whispers, challenges or requests, either way.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:block", {"player_id": player_id})
+        return answer
+
+    async def friends_unblock(self, *, player_id: str) -> FriendsReply:
+        """Take a block away; a friendship that was before it does not come back.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                stale_version, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: FriendsReply = await self._ask("friends:unblock", {"player_id": player_id})
+        return answer
+
     async def duel_challenge(
         self, *, opponent_id: str, key: str, stake: int | None = None
     ) -> DuelReply:
@@ -1085,9 +1261,9 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
-                not_found, conflict, idempotency_mismatch, insufficient_funds,
-                already_in_duel, rate_limited, dependency_unavailable, timeout,
-                internal.
+                forbidden, not_found, conflict, idempotency_mismatch,
+                insufficient_funds, already_in_duel, rate_limited,
+                dependency_unavailable, timeout, internal.
         """
         answer: DuelReply = await self._ask(
             "duel:challenge", {"opponent_id": opponent_id, "key": key, **_given({"stake": stake})}
@@ -1418,6 +1594,11 @@ class Showdown:
 
     @overload
     def on(
+        self, event: Literal["session:renamed"], handler: Callable[[Renamed], object]
+    ) -> None: ...
+
+    @overload
+    def on(
         self, event: Literal["server:error"], handler: Callable[[ErrorObject], object]
     ) -> None: ...
 
@@ -1457,6 +1638,11 @@ class Showdown:
     @overload
     def on(
         self, event: Literal["presence:changed"], handler: Callable[[PresenceReply], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["friends:changed"], handler: Callable[[FriendsChanged], object]
     ) -> None: ...
 
     @overload

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -13,10 +12,11 @@ from tests.chaos.chaos_kit import quick, until
 from tests.chaos.history import check, check_pieces
 from tests.fixtures import Stores, on
 from tests.harness import Server, Table
+from tests.sizes import sized
 from tests.stock import Client, Clients, Proxy, proxied
 
-CLIENTS = int(os.environ.get("CHAOS_CLIENTS", "60"))
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "4"))
+CLIENTS = sized("CHAOS_CLIENTS", 60, 300)
+SECONDS = sized("CHAOS_SECONDS", 4, 30)
 ROOM = "room:crowd"
 LEASE = 1.0
 TOGETHER = 20

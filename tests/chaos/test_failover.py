@@ -6,7 +6,6 @@ CHAOS_CLIENTS makes it larger, CHAOS_FAILOVERS kills one primary after the other
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -19,12 +18,13 @@ from tests.chaos.chaos_kit import Probe, started, unharmed, until
 from tests.chaos.crowd import CLIENTS, Crowd, behind, settings
 from tests.fixtures import Stores
 from tests.harness import Player, Table
+from tests.sizes import ONLY_LONG, sized
 from tests.stock import Client, Clients, stock_clients
 from tests.valkeys import Group, Valkey, a_cluster, under_sentinels
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.js, pytest.mark.timeout(600)]
 
-FAILOVERS = int(os.environ.get("CHAOS_FAILOVERS", "1"))
+FAILOVERS = sized("CHAOS_FAILOVERS", 1, 3)
 MEMBERS = max(10, CLIENTS // 5)
 PATIENCE = 3.0
 
@@ -88,10 +88,7 @@ async def everything_said(table: Table, url: str, room: str) -> list[str]:
         before = {"before": page["next_before"]}
 
 
-LONG = pytest.mark.skipif("CHAOS_FAILOVERS" not in os.environ, reason="CHAOS_FAILOVERS is not set")
-
-
-@pytest.mark.parametrize("start", [a_cluster, pytest.param(under_sentinels, marks=LONG)])
+@pytest.mark.parametrize("start", [a_cluster, pytest.param(under_sentinels, marks=ONLY_LONG)])
 async def test_a_primary_is_killed_and_a_replica_takes_over(
     emptied: Stores, tmp_path: Path, table: Table, stock: Clients, start: Start
 ) -> None:

@@ -5,7 +5,6 @@ primaries move. The groups are real, of the bundled Valkey.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
@@ -27,6 +26,7 @@ from state.recovery import PREFIX
 from state.recovery import Recovery as Log
 from tests.contract.chat_kit import ANN, ROOM, Lobby, small
 from tests.contract.duels_kit import SETTINGS, Game
+from tests.sizes import ONLY_LONG
 from tests.valkeys import Group, Valkey, a_cluster, under_sentinels, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -39,7 +39,6 @@ OURS = {
     *("live_leave", "live_presence", "live_show", "log_claim", "log_leave", "log_note"),
     *("log_open", "log_publish", "log_since", "rates_attempt", "rates_window"),
 }
-LONG = pytest.mark.skipif("CHAOS_FAILOVERS" not in os.environ, reason="CHAOS_FAILOVERS is not set")
 Start = Callable[[Path], AbstractAsyncContextManager[Group]]
 
 
@@ -170,7 +169,7 @@ async def test_a_subscription_at_the_wrong_node_ends(cluster: Group, store: Redi
         await wrong.closed
 
 
-@LONG
+@ONLY_LONG
 async def test_a_frozen_primary_is_replaced_and_bounded_waiting_says_so(cluster: Group) -> None:
     async with RedisStore(cluster.url, QUICK) as store:
         await store.call("SET", "{frozen}x", 1)
