@@ -44,6 +44,9 @@ ERRORS: dict[str, type[RedisError]] = {
     "MASTERDOWN": BusyLoadingError,
     "CLUSTERDOWN": BusyLoadingError,
     "TRYAGAIN": TryAgainError,
+    # It takes no writes now: too few replicas, or a disk that is full.
+    "NOREPLICAS": BusyLoadingError,
+    "MISCONF": BusyLoadingError,
 }
 # In a cluster: another node has the key's slot. These classes read the rest of the text.
 REDIRECTIONS: dict[str, type[AskError]] = {"MOVED": MovedError, "ASK": AskError}

@@ -24,6 +24,7 @@ NODE_TIMEOUT_MS = 1_000  # then a cluster's node is taken for dead
 DOWN_MS = 700  # the same for a sentinel
 PATIENCE = 30.0
 POLL = 0.05
+LAG_BYTES = 200_000  # a second of steady talk: that often a replica says how far it is
 
 
 def free_ports(count: int) -> list[int]:
@@ -165,9 +166,14 @@ class Group:
         await until(are_all)
 
     async def whole(self) -> None:
-        """Wait until every store is a primary with replicas, or a replica of one."""
+        """Wait until every store is a primary with replicas, or a replica of one, and every
+        replica has what its primary has: one that was only just synchronized says `connected`
+        up to a second before it is sent what was written since.
+        """
         for one in self._all:
             await until(partial(_is_sound, one))
+        for one in await self.living_primaries():
+            await until(partial(_has_fresh_replicas, one))
 
     def at(self, port: int) -> Valkey:
         """The store at a port."""
@@ -185,6 +191,11 @@ class Group:
                 if await one.info("role") == "master":
                     found.append(one)
         return found
+
+
+async def _has_fresh_replicas(primary: Valkey) -> bool:
+    _, offset, replicas = await primary.ask("ROLE")
+    return bool(replicas) and all(offset - int(one[2]) < LAG_BYTES for one in replicas)
 
 
 async def _is_sound(one: Valkey) -> bool:
