@@ -31,7 +31,7 @@ class Whose(Payload):
     player_id: Id
 
 
-class Ended(TypedDict):
+class EndedConnections(TypedDict):
     """How many connections were ended; `complete`: every node answered when they were counted."""
 
     ended: int
@@ -51,14 +51,14 @@ async def find(cmd: Wanted, ctx: Context) -> Connections:
 
 
 @route("DELETE", "/connections/{player_id}", Whose, roles=ADMINS)
-async def end(cmd: Whose, ctx: Context) -> Ended:
+async def end(cmd: Whose, ctx: Context) -> EndedConnections:
     """End all connections of a player, on whatever node. They are told `kicked`, and their
     clients do not come back by themselves; the player may sign in again.
     """
     room = rooms.player(cmd.player_id)
     there = await ctx.world.publisher.connections(room, 0)
     await ctx.world.publisher.close(room, Disconnect.KICKED)
-    return Ended(ended=there["total"], complete=there["complete"])
+    return EndedConnections(ended=there["total"], complete=there["complete"])
 
 
 def _where(cmd: Wanted) -> str | None:

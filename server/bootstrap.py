@@ -38,7 +38,9 @@ from state.documents import DocumentStore
 from state.duels import Duels
 from state.economy import Economy
 from state.friends import Friends
+from state.ladder import Ladder
 from state.live import Clock, Live
+from state.moderation import Moderation
 from state.profiles import Profiles
 from state.rates import Rates
 from state.recovery import Recovery
@@ -108,6 +110,8 @@ def build(
         duels=duels,
         friends=Friends(documents, settings.social, clock),
         economy=economy,
+        moderation=Moderation.build(documents, clock, metrics.open_reports.set),
+        ladder=Ladder.build(redis, documents, settings, clock, metrics.match_wait.observe),
         belongings=Belongings(documents, redis, economy.ledger),
         deletions=Deletions(documents, settings.auth.fresh_seconds * 1000, clock),
         publisher=publisher,

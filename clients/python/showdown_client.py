@@ -35,6 +35,21 @@ class AccountView(TypedDict):
     role: str
 
 
+class ActionReply(TypedDict):
+    """The entry of the log."""
+
+    entry: LogEntry
+
+
+class AroundReply(TypedDict):
+    """Part of a board, the best first, and how many are on it; wealth has no seasons."""
+
+    board: Literal["rating", "wins", "wealth"]
+    season: str | None
+    entries: list[Entry]
+    total: int
+
+
 class AttemptReply(TypedDict):
     """What it came to: `amount` was taken, or paid if it failed.
 
@@ -61,12 +76,26 @@ class BalanceReply(TypedDict):
     balance: int
 
 
+class BanPlayer(TypedDict):
+    """Whose account is banned, and why; without seconds for good."""
+
+    reason: str
+    seconds: NotRequired[int | None]
+
+
 class BoostView(TypedDict):
     """What works for the caller until then, in ms."""
 
     kind: Literal["shield", "luck"]
     percent: int
     until: int
+
+
+class ChangeRole(TypedDict):
+    """The new role of an account, and why it gets it."""
+
+    role: Literal["player", "operator", "moderator", "admin"]
+    reason: str
 
 
 class CharacterAnswer(TypedDict):
@@ -209,6 +238,15 @@ class Empty(TypedDict):
 
 
 class Ended(TypedDict):
+    """How a mute or a ban came to an end; nobody (null) ends one whose time is over."""
+
+    how: Literal["lifted", "replaced", "expired"]
+    at: int
+    by: Person | None
+    reason: str
+
+
+class EndedConnections(TypedDict):
     """How many connections were ended; `complete`: every node answered when they were counted."""
 
     ended: int
@@ -219,6 +257,14 @@ class EndedGame(TypedDict):
     """A game that came to its end without its player."""
 
     game: GameView
+
+
+class Entry(TypedDict):
+    """A player's place; equal scores have equal ranks: 1, 2, 2, 4."""
+
+    rank: int
+    player: RankedPlayer
+    score: int
 
 
 class EntryView(TypedDict):
@@ -393,11 +439,33 @@ class Joined(TypedDict):
     messages: list[ChatMessage]
 
 
+class KnownPlayer(TypedDict):
+    """A player and his account; guests have no user name. Times in ms, the last name first.
+
+    `banned_until` and `muted_until` are null for good, and 0 when the account is not.
+    """
+
+    id: str
+    name: str
+    former_names: list[str]
+    account_id: str
+    username: str | None
+    role: str
+    banned_until: int | None
+    muted_until: int | None
+
+
 class LedgerReply(TypedDict):
     """Entries, the newest first; null as the cursor when there are no more."""
 
     entries: list[EntryView]
     next_before: str | None
+
+
+class Lift(TypedDict):
+    """Whose mute or ban ends, and why."""
+
+    reason: str
 
 
 class Liveness(TypedDict):
@@ -406,11 +474,66 @@ class Liveness(TypedDict):
     status: Literal["live"]
 
 
+class LogEntry(TypedDict):
+    """One action of a moderator or an administrator.
+
+    `details` has what is particular to the action: `until` (ms, null for good), `report_id`,
+    `resolution`, `message_id`, `role` and `former_role`.
+    """
+
+    id: str
+    action: Literal[
+        "mute",
+        "unmute",
+        "ban",
+        "unban",
+        "resolve_report",
+        "delete_message",
+        "edit_message",
+        "set_role",
+    ]
+    by: Person
+    whom: Person
+    player_id: str | None
+    reason: str
+    at: int
+    details: dict[str, Any]
+
+
+class LogReply(TypedDict):
+    """Actions, the newest first; `next_cursor` is null when there are no more."""
+
+    entries: list[LogEntry]
+    next_cursor: str | None
+
+
 class LotView(TypedDict):
     """Some that expire together, at a time in ms or never."""
 
     count: int
     expires_at: int | None
+
+
+class MatchFound(TypedDict):
+    """The duel that has begun."""
+
+    duel: DuelView
+
+
+class MatchLeft(TypedDict):
+    """The player does not wait for an opponent any more, and why not."""
+
+    reason: Literal["left", "in_duel", "insufficient_funds"]
+
+
+class MatchView(TypedDict):
+    """Since when (ms) the player waits, for a duel with which stake, and how long (ms) others
+    have waited for that lately; null if there were too few.
+    """
+
+    waiting_since: int
+    stake: int
+    estimated_wait: int | None
 
 
 class MaybeDuelReply(TypedDict):
@@ -444,6 +567,13 @@ class MessageReply(TypedDict):
     """The message as it is now."""
 
     message: ChatMessage
+
+
+class MutePlayer(TypedDict):
+    """Whose account may not speak, for how long, and why."""
+
+    reason: str
+    seconds: NotRequired[int]
 
 
 class MutedEvent(TypedDict):
@@ -537,12 +667,27 @@ class PacksReply(TypedDict):
     packs: list[PackView]
 
 
+class Person(TypedDict):
+    """An account, and a name of it that people know."""
+
+    account_id: str
+    name: str
+
+
 class PlayerInfo(TypedDict):
     """Who plays on this connection; the role is his account's."""
 
     id: str
     name: str
     role: str
+
+
+class PlayerRecord(TypedDict):
+    """All players of one account, and the newest 50 reports, mutes and bans of it."""
+
+    characters: list[KnownPlayer]
+    reports: list[ReportView]
+    sanctions: list[SanctionView]
 
 
 class PlayerView(TypedDict):
@@ -552,6 +697,12 @@ class PlayerView(TypedDict):
     name: str
     connected: bool
     score: int
+
+
+class PlayersReply(TypedDict):
+    """Players by name, at most 50."""
+
+    found: list[KnownPlayer]
 
 
 class PresenceReply(TypedDict):
@@ -566,6 +717,37 @@ class PresenceView(TypedDict):
     status: Literal["online", "away", "busy", "offline"]
     last_seen: int | None
     in_duel: bool
+
+
+class RankedPlayer(TypedDict):
+    """Who it is."""
+
+    id: str
+    name: str
+
+
+class RatingChanged(TypedDict):
+    """A player's rating after a duel, and by what it changed; `score` is his on the board."""
+
+    duel_id: str
+    season: str
+    rating: int
+    uncertainty: int
+    score: int
+    change: int
+
+
+class RatingReply(TypedDict):
+    """A player's present season: docs/matchmaking.md says what the numbers mean."""
+
+    player_id: str
+    season: str
+    rating: int
+    uncertainty: int
+    score: int
+    wins: int
+    losses: int
+    draws: int
 
 
 class Readiness(TypedDict):
@@ -588,23 +770,83 @@ class Renamed(TypedDict):
     name: str
 
 
+class ReportInContext(TypedDict):
+    """A report, its message as it is now, and what was said around it, the oldest first.
+
+    `message_now` is null when it is not stored any more. Around a whisper nothing is shown:
+    only what one of the two has reported is the moderators' to read.
+    """
+
+    report: ReportView
+    message_now: ChatMessage | None
+    said_before: list[ChatMessage]
+    said_after: list[ChatMessage]
+
+
 class ReportReply(TypedDict):
     """What the moderators know the report by."""
 
     report_id: str
 
 
+class ReportView(TypedDict):
+    """A report; `message` is as it was when it was reported. `resolution` is null while open."""
+
+    id: str
+    status: Literal["open", "resolved"]
+    message: ChatMessage
+    reporter: Author
+    reason: str
+    reported_at: int
+    resolution: Resolved | None
+
+
+class ReportsReply(TypedDict):
+    """Reports, the oldest first; `next_cursor` is null when there are no more."""
+
+    reports: list[ReportView]
+    next_cursor: str | None
+
+
+class ResolveReport(TypedDict):
+    """What comes of a report, and why.
+
+    `mute` and `ban` do that to the author: `seconds` is how long, for a ban without for good.
+    `other` is for what was done elsewhere; `dismiss`: nothing is wrong.
+    """
+
+    action: Literal["dismiss", "mute", "ban", "other"]
+    note: str
+    seconds: NotRequired[int | None]
+
+
+class Resolved(TypedDict):
+    """What came of a report."""
+
+    action: Literal["dismiss", "mute", "ban", "other"]
+    note: str
+    by: Person
+    at: int
+
+
+class ResolvedReport(TypedDict):
+    """The report as it is now."""
+
+    report: ReportView
+
+
 class Resume(TypedDict):
     """What the player was at: the chat rooms that the connection is in, his duel, his mute.
 
     `duel` is the one that he fights, else the one that he has offered, else the newest that was
-    offered to him. `muted_until` is in ms. Both are null when there is none. `friend_requests`
-    is how many wait for his answer.
+    offered to him. `muted_until` is in ms. `match` says that he waits for an opponent. They are
+    null when there is none. `friend_requests` is how many wait for his answer.
     """
 
     rooms: list[str]
     duel: DuelView | None
     muted_until: int | None
+    match: MatchView | None
     friend_requests: int
 
 
@@ -632,6 +874,31 @@ class RoundView(TypedDict):
     hands: dict[str, list[str]]
     ranks: dict[str, str]
     winner_id: str | None
+
+
+class SanctionView(TypedDict):
+    """A mute or a ban: of an account, aimed at one of its players.
+
+    Times in ms; `until` is null for good, `ended` while it was not brought to an end.
+    """
+
+    id: str
+    kind: Literal["ban", "mute"]
+    whom: Person
+    player_id: str
+    by: Person
+    reason: str
+    at: int
+    until: int | None
+    in_force: bool
+    ended: Ended | None
+
+
+class SanctionsReply(TypedDict):
+    """In force now, the newest first; `next_cursor` is null when there are no more."""
+
+    sanctions: list[SanctionView]
+    next_cursor: str | None
 
 
 class ServerNotice(TypedDict):
@@ -689,6 +956,16 @@ class TokenAnswer(TypedDict):
     refresh_token: str
     token_type: str
     expires_in: int
+
+
+class TopReply(TypedDict):
+    """The same, and what to ask for the next page with; null if this is the last."""
+
+    board: Literal["rating", "wins", "wealth"]
+    season: str | None
+    entries: list[Entry]
+    total: int
+    next_after: str | None
 
 
 class TradeReply(TypedDict):
@@ -873,7 +1150,7 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
-                token_expired, token_revoked, forbidden, rate_limited,
+                token_expired, token_revoked, forbidden, banned, rate_limited,
                 dependency_unavailable, timeout, internal.
         """
         await self._call("POST", "/api/v1/auth/logout")
@@ -882,8 +1159,8 @@ class Showdown:
         """Tell the caller who he is.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: MeAnswer = await self._call("GET", "/api/v1/me")
         return answer
@@ -893,7 +1170,7 @@ class Showdown:
 
         Raises:
             Refused: unauthenticated, token_expired, token_revoked, forbidden, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         await self._call("DELETE", "/api/v1/me")
 
@@ -901,8 +1178,8 @@ class Showdown:
         """List the characters of the caller's account.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharactersAnswer = await self._call("GET", "/api/v1/characters")
         return answer
@@ -912,10 +1189,32 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
-                token_expired, token_revoked, forbidden, conflict, rate_limited,
-                dependency_unavailable, timeout, internal.
+                token_expired, token_revoked, forbidden, conflict, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call("POST", "/api/v1/characters", {"name": name})
+        return answer
+
+    async def board(
+        self,
+        *,
+        board: Literal["rating", "wins", "wealth"],
+        limit: int | None = None,
+        season: str | None = None,
+        after: str | None = None,
+    ) -> TopReply:
+        """The best of a board, as `leaderboard:top`.
+
+        Raises:
+            Refused: validation_failed, unauthenticated, token_expired, token_revoked,
+                forbidden, not_found, banned, rate_limited, dependency_unavailable,
+                timeout, internal.
+        """
+        answer: TopReply = await self._call(
+            "GET",
+            f"/api/v1/leaderboards/{board}",
+            query={**_given({"limit": limit, "season": season, "after": after})},
+        )
         return answer
 
     async def rename_character(self, *, id: str, name: str) -> CharacterAnswer:
@@ -924,7 +1223,7 @@ class Showdown:
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
                 token_expired, token_revoked, forbidden, not_found, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call(
             "PATCH", f"/api/v1/characters/{id}", {"name": name}
@@ -937,7 +1236,7 @@ class Showdown:
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
                 token_expired, token_revoked, forbidden, conflict, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: AccountAnswer = await self._call(
             "POST", "/api/v1/me/register", {"username": username, "password": password}
@@ -950,7 +1249,7 @@ class Showdown:
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
                 token_expired, token_revoked, forbidden, conflict, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         await self._call(
             "POST", "/api/v1/me/password", {"password": password, "new_password": new_password}
@@ -961,7 +1260,7 @@ class Showdown:
 
         Raises:
             Refused: unauthenticated, token_expired, token_revoked, forbidden, not_found,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: Export = await self._call("GET", "/api/v1/me/export")
         return answer
@@ -980,8 +1279,8 @@ class Showdown:
         """All checks and pools of the node, for administrators and operators.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: FullHealth = await self._call("GET", "/health")
         return answer
@@ -1348,6 +1647,75 @@ class Showdown:
         answer: MaybeDuelReply = await self._ask("duel:active", {})
         return answer
 
+    async def match_join(self, *, stake: int | None = None) -> MatchView:
+        """Wait for an opponent with the same stake; again is the same wait.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                conflict, insufficient_funds, already_in_duel, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: MatchView = await self._ask("match:join", {**_given({"stake": stake})})
+        return answer
+
+    async def match_leave(self) -> Empty:
+        """Wait no more; it is no error not to wait.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                conflict, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Empty = await self._ask("match:leave", {})
+        return answer
+
+    async def leaderboard_top(
+        self,
+        *,
+        board: Literal["rating", "wins", "wealth"],
+        limit: int | None = None,
+        season: str | None = None,
+        after: str | None = None,
+    ) -> TopReply:
+        """The best of a board.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: TopReply = await self._ask(
+            "leaderboard:top",
+            {"board": board, **_given({"limit": limit, "season": season, "after": after})},
+        )
+        return answer
+
+    async def leaderboard_around(
+        self,
+        *,
+        board: Literal["rating", "wins", "wealth"],
+        limit: int | None = None,
+        season: str | None = None,
+    ) -> AroundReply:
+        """The caller's place and those next to it; no entries if he is not on the board.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: AroundReply = await self._ask(
+            "leaderboard:around", {"board": board, **_given({"limit": limit, "season": season})}
+        )
+        return answer
+
+    async def rating_get(self, *, player_id: str | None = None) -> RatingReply:
+        """How strong a player seems to be, and how his duels of this season ended.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: RatingReply = await self._ask("rating:get", {**_given({"player_id": player_id})})
+        return answer
+
     async def duel_spectate(self, *, duel_id: str) -> WatchedReply:
         """Watch others fight, without their hands.
 
@@ -1663,6 +2031,19 @@ class Showdown:
 
     @overload
     def on(self, event: Literal["duel:ended"], handler: Callable[[DuelView], object]) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["match:found"], handler: Callable[[MatchFound], object]
+    ) -> None: ...
+
+    @overload
+    def on(self, event: Literal["match:left"], handler: Callable[[MatchLeft], object]) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["rating:changed"], handler: Callable[[RatingChanged], object]
+    ) -> None: ...
 
     @overload
     def on(

@@ -128,6 +128,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/leaderboards/{board}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The best of a board, as `leaderboard:top`. */
+        get: operations["board"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/characters/{id}": {
         parameters: {
             query?: never;
@@ -256,6 +273,213 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/moderation/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List reports, those that wait longest first. */
+        get: operations["list_reports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/reports/{report_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a report and what was said around its message. */
+        get: operations["get_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/reports/{report_id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Close a report, and mute or ban its author if that is the action. */
+        post: operations["resolve_report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find players whose name, or their account's user name, begins with a text. */
+        get: operations["find_players"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what is known of a player's account: names, reports, mutes and bans. */
+        get: operations["get_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}/mute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let an account's players not speak for a while; the newest decision counts. */
+        post: operations["mute_player"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}/unmute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let an account's players speak again, their mute ladders at their beginning. */
+        post: operations["unmute_player"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}/ban": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ban a player's account: its sign-ins end, its sockets close, everywhere.
+         * @description A ban that is in force is replaced. A duel that the player fights is left to the clock of his absence.
+         */
+        post: operations["ban_player"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}/unban": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a banned account sign in again, from now on. */
+        post: operations["unban_player"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/sanctions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the mutes or the bans that are in force; those of the mute ladder are not there. */
+        get: operations["list_sanctions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what moderators and administrators did, to whom, when and why. */
+        get: operations["read_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Give an account another role; it signs in again, so that no token says the former. */
+        put: operations["change_role"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health/live": {
         parameters: {
             query?: never;
@@ -362,6 +586,23 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Which board, how many of it, and of which season; the present one by default. */
+        Around: {
+            /** @enum {string} */
+            board: "rating" | "wins" | "wealth";
+            /** @default 50 */
+            limit?: number;
+            /** @default null */
+            season?: string | null;
+        };
+        /** @description Part of a board, the best first, and how many are on it; wealth has no seasons. */
+        AroundReply: {
+            /** @enum {string} */
+            board: "rating" | "wins" | "wealth";
+            season: string | null;
+            entries: components["schemas"]["Entry"][];
+            total: number;
+        };
         /** @description Whom to rob; the same key tries once, however often it is sent. */
         Attempt: {
             victim_id: string;
@@ -482,6 +723,12 @@ export interface components {
         /** @description A game that came to its end without its player. */
         EndedGame: {
             game: components["schemas"]["GameView"];
+        };
+        /** @description A player's place; equal scores have equal ranks: 1, 2, 2, 4. */
+        Entry: {
+            rank: number;
+            player: components["schemas"]["RankedPlayer"];
+            score: number;
         };
         /**
          * @description One change of a wallet: what it gained (or lost) and had then; `at` in ms.
@@ -614,6 +861,11 @@ export interface components {
             keeps_seconds: number | null;
             effect: components["schemas"]["EffectView"] | null;
         };
+        /** @description What each of the two is to put in. */
+        Join: {
+            /** @default 0 */
+            stake?: number;
+        };
         /** @description A room as it is entered: who came first, how many they are, what was said last. */
         Joined: {
             room: string;
@@ -630,6 +882,21 @@ export interface components {
         LotView: {
             count: number;
             expires_at: number | null;
+        };
+        /** @description The duel that has begun. */
+        MatchFound: {
+            duel: components["schemas"]["DuelView"];
+        };
+        /** @description The player does not wait for an opponent any more, and why not. */
+        MatchLeft: {
+            /** @enum {string} */
+            reason: "left" | "in_duel" | "insufficient_funds";
+        };
+        /** @description Since when (ms) the player waits, for a duel with which stake, and how long (ms) others have waited for that lately; null if there were too few. */
+        MatchView: {
+            waiting_since: number;
+            stake: number;
+            estimated_wait: number | null;
         };
         /** @description The duel as the caller sees it, null if there is none. */
         MaybeDuelReply: {
@@ -779,6 +1046,31 @@ export interface components {
             last_seen: number | null;
             in_duel: boolean;
         };
+        /** @description Who it is. */
+        RankedPlayer: {
+            id: string;
+            name: string;
+        };
+        /** @description A player's rating after a duel, and by what it changed; `score` is his on the board. */
+        RatingChanged: {
+            duel_id: string;
+            season: string;
+            rating: number;
+            uncertainty: number;
+            score: number;
+            change: number;
+        };
+        /** @description A player's present season: docs/matchmaking.md says what the numbers mean. */
+        RatingReply: {
+            player_id: string;
+            season: string;
+            rating: number;
+            uncertainty: number;
+            score: number;
+            wins: number;
+            losses: number;
+            draws: number;
+        };
         /** @description How many messages, and before which one. */
         ReadHistory: {
             room: string;
@@ -808,12 +1100,13 @@ export interface components {
         /**
          * @description What the player was at: the chat rooms that the connection is in, his duel, his mute.
          *
-         *     `duel` is the one that he fights, else the one that he has offered, else the newest that was offered to him. `muted_until` is in ms. Both are null when there is none. `friend_requests` is how many wait for his answer.
+         *     `duel` is the one that he fights, else the one that he has offered, else the newest that was offered to him. `muted_until` is in ms. `match` says that he waits for an opponent. They are null when there is none. `friend_requests` is how many wait for his answer.
          */
         Resume: {
             rooms: string[];
             duel: components["schemas"]["DuelView"] | null;
             muted_until: number | null;
+            match: components["schemas"]["MatchView"] | null;
             friend_requests: number;
         };
         /** @description Who tried. */
@@ -890,6 +1183,26 @@ export interface components {
         /** @description The status that others see from now on. */
         StatusReply: {
             status: string;
+        };
+        /** @description The same, from the best on, or below the end of another page (`next_after`). */
+        Top: {
+            /** @enum {string} */
+            board: "rating" | "wins" | "wealth";
+            /** @default 50 */
+            limit?: number;
+            /** @default null */
+            season?: string | null;
+            /** @default null */
+            after?: string | null;
+        };
+        /** @description The same, and what to ask for the next page with; null if this is the last. */
+        TopReply: {
+            /** @enum {string} */
+            board: "rating" | "wins" | "wealth";
+            season: string | null;
+            entries: components["schemas"]["Entry"][];
+            total: number;
+            next_after: string | null;
         };
         /** @description So many of an item; the same key trades once, however often it is sent. */
         Trade: {
@@ -980,6 +1293,11 @@ export interface components {
             /** @default null */
             client_id?: string | null;
         };
+        /** @description A player; the caller by default. */
+        WhoseRating: {
+            /** @default null */
+            player_id?: string | null;
+        };
         /** @description The account as it is now. */
         AccountAnswer: {
             account: components["schemas"]["AccountView"];
@@ -989,6 +1307,22 @@ export interface components {
             id: string;
             username: string | null;
             role: string;
+        };
+        /** @description The entry of the log. */
+        ActionReply: {
+            entry: components["schemas"]["LogEntry"];
+        };
+        /** @description Whose account is banned, and why; without seconds for good. */
+        BanPlayer: {
+            reason: string;
+            /** @default null */
+            seconds?: number | null;
+        };
+        /** @description The new role of an account, and why it gets it. */
+        ChangeRole: {
+            /** @enum {string} */
+            role: "player" | "operator" | "moderator" | "admin";
+            reason: string;
         };
         /** @description The character as it is now. */
         CharacterAnswer: {
@@ -1043,8 +1377,16 @@ export interface components {
             username: string;
             password: string;
         };
-        /** @description How many connections were ended; `complete`: every node answered when they were counted. */
+        /** @description How a mute or a ban came to an end; nobody (null) ends one whose time is over. */
         Ended: {
+            /** @enum {string} */
+            how: "lifted" | "replaced" | "expired";
+            at: number;
+            by: components["schemas"]["Person"] | null;
+            reason: string;
+        };
+        /** @description How many connections were ended; `complete`: every node answered when they were counted. */
+        EndedConnections: {
             ended: number;
             complete: boolean;
         };
@@ -1072,15 +1414,63 @@ export interface components {
             /** @default null */
             name?: string | null;
         };
+        /**
+         * @description A player and his account; guests have no user name. Times in ms, the last name first.
+         *
+         *     `banned_until` and `muted_until` are null for good, and 0 when the account is not.
+         */
+        KnownPlayer: {
+            id: string;
+            name: string;
+            former_names: string[];
+            account_id: string;
+            username: string | null;
+            role: string;
+            banned_until: number | null;
+            muted_until: number | null;
+        };
+        /** @description Whose mute or ban ends, and why. */
+        Lift: {
+            reason: string;
+        };
         /** @description The event loop turns. */
         Liveness: {
             /** @constant */
             status: "live";
         };
+        /**
+         * @description One action of a moderator or an administrator.
+         *
+         *     `details` has what is particular to the action: `until` (ms, null for good), `report_id`, `resolution`, `message_id`, `role` and `former_role`.
+         */
+        LogEntry: {
+            id: string;
+            /** @enum {string} */
+            action: "mute" | "unmute" | "ban" | "unban" | "resolve_report" | "delete_message" | "edit_message" | "set_role";
+            by: components["schemas"]["Person"];
+            whom: components["schemas"]["Person"];
+            player_id: string | null;
+            reason: string;
+            at: number;
+            details: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description Actions, the newest first; `next_cursor` is null when there are no more. */
+        LogReply: {
+            entries: components["schemas"]["LogEntry"][];
+            next_cursor: string | null;
+        };
         /** @description The caller's account and all its characters. */
         MeAnswer: {
             account: components["schemas"]["AccountView"];
             characters: components["schemas"]["CharacterView"][];
+        };
+        /** @description Whose account may not speak, for how long, and why. */
+        MutePlayer: {
+            reason: string;
+            /** @default 300 */
+            seconds?: number;
         };
         /** @description A user name, unique whatever its case, and a password. */
         NewAccount: {
@@ -1108,6 +1498,21 @@ export interface components {
             answered: boolean;
             connections: number;
         };
+        /** @description An account, and a name of it that people know. */
+        Person: {
+            account_id: string;
+            name: string;
+        };
+        /** @description All players of one account, and the newest 50 reports, mutes and bans of it. */
+        PlayerRecord: {
+            characters: components["schemas"]["KnownPlayer"][];
+            reports: components["schemas"]["ReportView"][];
+            sanctions: components["schemas"]["SanctionView"][];
+        };
+        /** @description Players by name, at most 50. */
+        PlayersReply: {
+            found: components["schemas"]["KnownPlayer"][];
+        };
         /** @description Whether the node is fit to serve, and the names of the checks that say no. */
         Readiness: {
             /** @enum {string} */
@@ -1121,6 +1526,80 @@ export interface components {
         /** @description The newest refresh token of a sign-in. */
         Refresh: {
             refresh_token: string;
+        };
+        /**
+         * @description A report, its message as it is now, and what was said around it, the oldest first.
+         *
+         *     `message_now` is null when it is not stored any more. Around a whisper nothing is shown: only what one of the two has reported is the moderators' to read.
+         */
+        ReportInContext: {
+            report: components["schemas"]["ReportView"];
+            message_now: components["schemas"]["ChatMessage"] | null;
+            said_before: components["schemas"]["ChatMessage"][];
+            said_after: components["schemas"]["ChatMessage"][];
+        };
+        /** @description A report; `message` is as it was when it was reported. `resolution` is null while open. */
+        ReportView: {
+            id: string;
+            /** @enum {string} */
+            status: "open" | "resolved";
+            message: components["schemas"]["ChatMessage"];
+            reporter: components["schemas"]["Author"];
+            reason: string;
+            reported_at: number;
+            resolution: components["schemas"]["Resolved"] | null;
+        };
+        /** @description Reports, the oldest first; `next_cursor` is null when there are no more. */
+        ReportsReply: {
+            reports: components["schemas"]["ReportView"][];
+            next_cursor: string | null;
+        };
+        /**
+         * @description What comes of a report, and why.
+         *
+         *     `mute` and `ban` do that to the author: `seconds` is how long, for a ban without for good. `other` is for what was done elsewhere; `dismiss`: nothing is wrong.
+         */
+        ResolveReport: {
+            /** @enum {string} */
+            action: "dismiss" | "mute" | "ban" | "other";
+            note: string;
+            /** @default null */
+            seconds?: number | null;
+        };
+        /** @description What came of a report. */
+        Resolved: {
+            /** @enum {string} */
+            action: "dismiss" | "mute" | "ban" | "other";
+            note: string;
+            by: components["schemas"]["Person"];
+            at: number;
+        };
+        /** @description The report as it is now. */
+        ResolvedReport: {
+            report: components["schemas"]["ReportView"];
+        };
+        /**
+         * @description A mute or a ban: of an account, aimed at one of its players.
+         *
+         *     Times in ms; `until` is null for good, `ended` while it was not brought to an end.
+         */
+        SanctionView: {
+            id: string;
+            /** @enum {string} */
+            kind: "ban" | "mute";
+            whom: components["schemas"]["Person"];
+            player_id: string;
+            by: components["schemas"]["Person"];
+            reason: string;
+            at: number;
+            until: number | null;
+            in_force: boolean;
+            ended: components["schemas"]["Ended"] | null;
+        };
+        /** @description In force now, the newest first; `next_cursor` is null when there are no more. */
+        SanctionsReply: {
+            sanctions: components["schemas"]["SanctionView"][];
+            next_cursor: string | null;
         };
         /** @description Connections of the pool that are in use, of how many; and whether its breaker is open. */
         StoreView: {
@@ -1165,6 +1644,8 @@ export interface components {
     };
     pathItems: never;
 }
+export type Around = components['schemas']['Around'];
+export type AroundReply = components['schemas']['AroundReply'];
 export type Attempt = components['schemas']['Attempt'];
 export type AttemptReply = components['schemas']['AttemptReply'];
 export type Author = components['schemas']['Author'];
@@ -1183,6 +1664,7 @@ export type EditMessage = components['schemas']['EditMessage'];
 export type EffectView = components['schemas']['EffectView'];
 export type Empty = components['schemas']['Empty'];
 export type EndedGame = components['schemas']['EndedGame'];
+export type Entry = components['schemas']['Entry'];
 export type EntryView = components['schemas']['EntryView'];
 export type ErrorObject = components['schemas']['ErrorObject'];
 export type Farewell = components['schemas']['Farewell'];
@@ -1198,9 +1680,13 @@ export type InRoom = components['schemas']['InRoom'];
 export type Insure = components['schemas']['Insure'];
 export type InventoryReply = components['schemas']['InventoryReply'];
 export type ItemView = components['schemas']['ItemView'];
+export type Join = components['schemas']['Join'];
 export type Joined = components['schemas']['Joined'];
 export type LedgerReply = components['schemas']['LedgerReply'];
 export type LotView = components['schemas']['LotView'];
+export type MatchFound = components['schemas']['MatchFound'];
+export type MatchLeft = components['schemas']['MatchLeft'];
+export type MatchView = components['schemas']['MatchView'];
 export type MaybeDuelReply = components['schemas']['MaybeDuelReply'];
 export type MaybeGameReply = components['schemas']['MaybeGameReply'];
 export type Member = components['schemas']['Member'];
@@ -1227,6 +1713,9 @@ export type PlayerView = components['schemas']['PlayerView'];
 export type Players = components['schemas']['Players'];
 export type PresenceReply = components['schemas']['PresenceReply'];
 export type PresenceView = components['schemas']['PresenceView'];
+export type RankedPlayer = components['schemas']['RankedPlayer'];
+export type RatingChanged = components['schemas']['RatingChanged'];
+export type RatingReply = components['schemas']['RatingReply'];
 export type ReadHistory = components['schemas']['ReadHistory'];
 export type RefreshSession = components['schemas']['RefreshSession'];
 export type Renamed = components['schemas']['Renamed'];
@@ -1244,6 +1733,8 @@ export type SetPresence = components['schemas']['SetPresence'];
 export type ShopReply = components['schemas']['ShopReply'];
 export type Start = components['schemas']['Start'];
 export type StatusReply = components['schemas']['StatusReply'];
+export type Top = components['schemas']['Top'];
+export type TopReply = components['schemas']['TopReply'];
 export type Trade = components['schemas']['Trade'];
 export type TradeReply = components['schemas']['TradeReply'];
 export type Transfer = components['schemas']['Transfer'];
@@ -1259,8 +1750,12 @@ export type WhichDuel = components['schemas']['WhichDuel'];
 export type WhichGame = components['schemas']['WhichGame'];
 export type WhichOrder = components['schemas']['WhichOrder'];
 export type Whisper = components['schemas']['Whisper'];
+export type WhoseRating = components['schemas']['WhoseRating'];
 export type AccountAnswer = components['schemas']['AccountAnswer'];
 export type AccountView = components['schemas']['AccountView'];
+export type ActionReply = components['schemas']['ActionReply'];
+export type BanPlayer = components['schemas']['BanPlayer'];
+export type ChangeRole = components['schemas']['ChangeRole'];
 export type CharacterAnswer = components['schemas']['CharacterAnswer'];
 export type CharacterExport = components['schemas']['CharacterExport'];
 export type CharacterView = components['schemas']['CharacterView'];
@@ -1270,19 +1765,36 @@ export type ConnectionView = components['schemas']['ConnectionView'];
 export type Connections = components['schemas']['Connections'];
 export type Credentials = components['schemas']['Credentials'];
 export type Ended = components['schemas']['Ended'];
+export type EndedConnections = components['schemas']['EndedConnections'];
 export type Export = components['schemas']['Export'];
 export type FullHealth = components['schemas']['FullHealth'];
 export type Guest = components['schemas']['Guest'];
+export type KnownPlayer = components['schemas']['KnownPlayer'];
+export type Lift = components['schemas']['Lift'];
 export type Liveness = components['schemas']['Liveness'];
+export type LogEntry = components['schemas']['LogEntry'];
+export type LogReply = components['schemas']['LogReply'];
 export type MeAnswer = components['schemas']['MeAnswer'];
+export type MutePlayer = components['schemas']['MutePlayer'];
 export type NewAccount = components['schemas']['NewAccount'];
 export type NewCharacter = components['schemas']['NewCharacter'];
 export type NewName = components['schemas']['NewName'];
 export type NewPassword = components['schemas']['NewPassword'];
 export type NodeView = components['schemas']['NodeView'];
+export type Person = components['schemas']['Person'];
+export type PlayerRecord = components['schemas']['PlayerRecord'];
+export type PlayersReply = components['schemas']['PlayersReply'];
 export type Readiness = components['schemas']['Readiness'];
 export type Received = components['schemas']['Received'];
 export type Refresh = components['schemas']['Refresh'];
+export type ReportInContext = components['schemas']['ReportInContext'];
+export type ReportView = components['schemas']['ReportView'];
+export type ReportsReply = components['schemas']['ReportsReply'];
+export type ResolveReport = components['schemas']['ResolveReport'];
+export type Resolved = components['schemas']['Resolved'];
+export type ResolvedReport = components['schemas']['ResolvedReport'];
+export type SanctionView = components['schemas']['SanctionView'];
+export type SanctionsReply = components['schemas']['SanctionsReply'];
 export type StoreView = components['schemas']['StoreView'];
 export type TokenAnswer = components['schemas']['TokenAnswer'];
 export type HeaderRequestId = components['headers']['RequestId'];
@@ -1925,7 +2437,7 @@ export interface operations {
             /**
              * @description `forbidden`: A browser's page of another origin calls.
              *
-             *     `banned`: The account is; the refresh token stays good for after the ban.
+             *     `banned`: The account is, which ended this sign-in as all others.
              */
             403: {
                 headers: {
@@ -2092,16 +2604,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -2259,16 +2776,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -2379,16 +2901,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. The caller's sign-in is not a new one, or he is an administrator. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls. The caller's sign-in is not a new one, or he is an administrator.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -2527,16 +3054,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -2681,16 +3213,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -2727,6 +3264,190 @@ export interface operations {
                 };
             };
             /** @description `validation_failed`: Some fields are missing, unknown or out of range. The name is not one to be seen. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    board: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @example 2026-q4 */
+                season?: string;
+                /** @example 00000000000000cefe5dfd3aeb7f0193e5a7c41f08b2d6e4 */
+                after?: string;
+            };
+            header?: never;
+            path: {
+                /** @example rating */
+                board: "rating" | "wins" | "wealth";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The same, and what to ask for the next page with; null if this is the last. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "board": "rating",
+                     *       "season": "2026-q4",
+                     *       "entries": [
+                     *         {
+                     *           "rank": 1,
+                     *           "player": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "score": 206
+                     *         }
+                     *       ],
+                     *       "total": 18,
+                     *       "next_after": "00000000000000cefe5dfd3aeb7f0193e5a7c41f08b2d6e4"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TopReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The season is not kept, or the board has none. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
             422: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2883,16 +3604,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -3100,16 +3826,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -3295,16 +4026,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. The password until now is another one. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls. The password until now is another one.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -3485,16 +4221,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -3845,16 +4586,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -3966,7 +4712,7 @@ export interface operations {
                      *       "complete": true
                      *     }
                      */
-                    "application/json": components["schemas"]["Ended"];
+                    "application/json": components["schemas"]["EndedConnections"];
                 };
             };
             /**
@@ -3991,8 +4737,28 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -4000,9 +4766,2604 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    list_reports: {
+        parameters: {
+            query?: {
+                /** @example online */
+                status?: "open" | "resolved";
+                /** @example 0193e5aa77d11f20c9a3 */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Reports, the oldest first; `next_cursor` is null when there are no more. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "reports": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "status": "open",
+                     *           "message": {
+                     *             "id": "1795342800000-00000@global",
+                     *             "room": "global",
+                     *             "from": {
+                     *               "id": "0193e5a7c41f08b2d6e4",
+                     *               "name": "ann"
+                     *             },
+                     *             "text": "Well played!",
+                     *             "sent_at": 1795342800000
+                     *           },
+                     *           "reporter": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "reason": "Not what this room is for.",
+                     *           "reported_at": 1795342800000,
+                     *           "resolution": {
+                     *             "action": "dismiss",
+                     *             "note": "Seen; he was told.",
+                     *             "by": {
+                     *               "account_id": "0193e5a7c1d4a63b90ef",
+                     *               "name": "ann"
+                     *             },
+                     *             "at": 1
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0193e5aa77d11f20c9a3"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReportsReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    get_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5aa77d11f20c9a3 */
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /**
+             * @description A report, its message as it is now, and what was said around it, the oldest first.
+             *
+             *         `message_now` is null when it is not stored any more. Around a whisper nothing is shown: only what one of the two has reported is the moderators' to read.
+             */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "report": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "status": "open",
+                     *         "message": {
+                     *           "id": "1795342800000-00000@global",
+                     *           "room": "global",
+                     *           "from": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "text": "Well played!",
+                     *           "sent_at": 1795342800000
+                     *         },
+                     *         "reporter": {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann"
+                     *         },
+                     *         "reason": "Not what this room is for.",
+                     *         "reported_at": 1795342800000,
+                     *         "resolution": {
+                     *           "action": "dismiss",
+                     *           "note": "Seen; he was told.",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "at": 1
+                     *         }
+                     *       },
+                     *       "message_now": {
+                     *         "id": "1795342800000-00000@global",
+                     *         "room": "global",
+                     *         "from": {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann"
+                     *         },
+                     *         "text": "Well played!",
+                     *         "sent_at": 1795342800000
+                     *       },
+                     *       "said_before": [
+                     *         {
+                     *           "id": "1795342800000-00000@global",
+                     *           "room": "global",
+                     *           "from": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "text": "Well played!",
+                     *           "sent_at": 1795342800000
+                     *         }
+                     *       ],
+                     *       "said_after": [
+                     *         {
+                     *           "id": "1795342800000-00000@global",
+                     *           "room": "global",
+                     *           "from": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "text": "Well played!",
+                     *           "sent_at": 1795342800000
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReportInContext"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such report. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    resolve_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5aa77d11f20c9a3 */
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "action": "dismiss",
+                 *       "note": "Seen; he was told.",
+                 *       "seconds": 300
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResolveReport"];
+            };
+        };
+        responses: {
+            /** @description The report as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "report": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "status": "open",
+                     *         "message": {
+                     *           "id": "1795342800000-00000@global",
+                     *           "room": "global",
+                     *           "from": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "text": "Well played!",
+                     *           "sent_at": 1795342800000
+                     *         },
+                     *         "reporter": {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann"
+                     *         },
+                     *         "reason": "Not what this room is for.",
+                     *         "reported_at": 1795342800000,
+                     *         "resolution": {
+                     *           "action": "dismiss",
+                     *           "note": "Seen; he was told.",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "at": 1
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ResolvedReport"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on the author.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such report, or no such player any more. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: It was closed; of several at once, one closes it.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    find_players: {
+        parameters: {
+            query: {
+                /** @example ann */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Players by name, at most 50. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "found": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann",
+                     *           "former_names": [
+                     *             "former_name"
+                     *           ],
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "username": "ann",
+                     *           "role": "player",
+                     *           "banned_until": 1795342800000,
+                     *           "muted_until": 1795342860000
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PlayersReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    get_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All players of one account, and the newest 50 reports, mutes and bans of it. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "characters": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann",
+                     *           "former_names": [
+                     *             "former_name"
+                     *           ],
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "username": "ann",
+                     *           "role": "player",
+                     *           "banned_until": 1795342800000,
+                     *           "muted_until": 1795342860000
+                     *         }
+                     *       ],
+                     *       "reports": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "status": "open",
+                     *           "message": {
+                     *             "id": "1795342800000-00000@global",
+                     *             "room": "global",
+                     *             "from": {
+                     *               "id": "0193e5a7c41f08b2d6e4",
+                     *               "name": "ann"
+                     *             },
+                     *             "text": "Well played!",
+                     *             "sent_at": 1795342800000
+                     *           },
+                     *           "reporter": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "reason": "Not what this room is for.",
+                     *           "reported_at": 1795342800000,
+                     *           "resolution": {
+                     *             "action": "dismiss",
+                     *             "note": "Seen; he was told.",
+                     *             "by": {
+                     *               "account_id": "0193e5a7c1d4a63b90ef",
+                     *               "name": "ann"
+                     *             },
+                     *             "at": 1
+                     *           }
+                     *         }
+                     *       ],
+                     *       "sanctions": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "kind": "ban",
+                     *           "whom": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "player_id": "0193e5a80b7716f3a95c",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "reason": "Not what this room is for.",
+                     *           "at": 1,
+                     *           "until": 1,
+                     *           "in_force": true,
+                     *           "ended": {
+                     *             "how": "lifted",
+                     *             "at": 1,
+                     *             "by": {
+                     *               "account_id": "0193e5a7c1d4a63b90ef",
+                     *               "name": "ann"
+                     *             },
+                     *             "reason": "Not what this room is for."
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PlayerRecord"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    mute_player: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Not what this room is for.",
+                 *       "seconds": 300
+                 *     }
+                 */
+                "application/json": components["schemas"]["MutePlayer"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on this player.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `stale_version`: Others were faster every time. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    unmute_player: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Not what this room is for."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Lift"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on this player.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `stale_version`: Others were faster every time. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    ban_player: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Not what this room is for.",
+                 *       "seconds": 300
+                 *     }
+                 */
+                "application/json": components["schemas"]["BanPlayer"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on this player.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `stale_version`: Others were faster every time. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    unban_player: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Not what this room is for."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Lift"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on this player.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: The account is not banned.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    list_sanctions: {
+        parameters: {
+            query: {
+                kind: "ban" | "mute";
+                /** @example 0193e5aa77d11f20c9a3 */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In force now, the newest first; `next_cursor` is null when there are no more. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "sanctions": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "kind": "ban",
+                     *           "whom": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "player_id": "0193e5a80b7716f3a95c",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "reason": "Not what this room is for.",
+                     *           "at": 1,
+                     *           "until": 1,
+                     *           "in_force": true,
+                     *           "ended": {
+                     *             "how": "lifted",
+                     *             "at": 1,
+                     *             "by": {
+                     *               "account_id": "0193e5a7c1d4a63b90ef",
+                     *               "name": "ann"
+                     *             },
+                     *             "reason": "Not what this room is for."
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0193e5aa77d11f20c9a3"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SanctionsReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    read_log: {
+        parameters: {
+            query?: {
+                /** @example mute */
+                action?: "mute" | "unmute" | "ban" | "unban" | "resolve_report" | "delete_message" | "edit_message" | "set_role";
+                /** @example 0193e5a7c1d4a63b90ef */
+                by?: string;
+                /** @example 0193e5a7c1d4a63b90ef */
+                whom?: string;
+                /** @example 0193e5aa77d11f20c9a3 */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Actions, the newest first; `next_cursor` is null when there are no more. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "action": "mute",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "whom": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "player_id": "0193e5a80b7716f3a95c",
+                     *           "reason": "Not what this room is for.",
+                     *           "at": 1,
+                     *           "details": {}
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0193e5aa77d11f20c9a3"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LogReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    change_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c1d4a63b90ef */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "role": "player",
+                 *       "reason": "Not what this room is for."
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChangeRole"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin. A browser's page of another origin calls. It is the caller's own account.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such account. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: It is a guest's, or the administrator's of the settings.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
                     };
                 };
             };
@@ -4217,16 +7578,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -4528,6 +7894,31 @@ export interface ClientToServerEvents {
     data: Nothing,
     acknowledge: Acknowledge<MaybeDuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
+  /** Wait for an opponent with the same stake; again is the same wait. */
+  "match:join": (
+    data: Join,
+    acknowledge: Acknowledge<MatchView, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "conflict" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Wait no more; it is no error not to wait. */
+  "match:leave": (
+    data: Nothing,
+    acknowledge: Acknowledge<Empty, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "conflict" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** The best of a board. */
+  "leaderboard:top": (
+    data: Top,
+    acknowledge: Acknowledge<TopReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** The caller's place and those next to it; no entries if he is not on the board. */
+  "leaderboard:around": (
+    data: Around,
+    acknowledge: Acknowledge<AroundReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** How strong a player seems to be, and how his duels of this season ended. */
+  "rating:get": (
+    data: WhoseRating,
+    acknowledge: Acknowledge<RatingReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
   /** Watch others fight, without their hands. */
   "duel:spectate": (
     data: WatchedDuel,
@@ -4671,6 +8062,12 @@ export interface ServerToClientEvents {
   "duel:state": (data: DuelView, offset?: string) => void;
   /** The duel is over; a last `duel:state` came before. */
   "duel:ended": (data: DuelView, offset?: string) => void;
+  /** An opponent was found, and the duel has begun. */
+  "match:found": (data: MatchFound, offset?: string) => void;
+  /** The player waits for no opponent any more, without one. */
+  "match:left": (data: MatchLeft, offset?: string) => void;
+  /** A duel was rated, some moments after its end. */
+  "rating:changed": (data: RatingChanged, offset?: string) => void;
   /** A wallet has another balance. */
   "wallet:changed": (data: WalletChanged, offset?: string) => void;
   /** The player was robbed, or was to be. */

@@ -20,6 +20,7 @@ NOW = 1_795_342_800_000
 SEED = "5e" * 32
 TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"  # noqa: S105
 ENTRY_ID = "0193e5a7c4ee" + "0" * 16
+PLACE = f"{206:016x}{2**48 - 1 - NOW:012x}{ANN}"
 MESSAGE_ID = f"{NOW}-00000@global"
 
 BY_NAME: Mapping[str, Any] = {
@@ -50,6 +51,13 @@ BY_NAME: Mapping[str, Any] = {
     "before": MESSAGE_ID,
     "next_before": MESSAGE_ID,
     "message_id": MESSAGE_ID,
+    "cursor": "0193e5aa77d11f20c9a3",
+    "next_cursor": "0193e5aa77d11f20c9a3",
+    "account_id": "0193e5a7c1d4a63b90ef",
+    "by": "0193e5a7c1d4a63b90ef",
+    "whom": "0193e5a7c1d4a63b90ef",
+    "action": "mute",
+    "note": "Seen; he was told.",
     "report_id": "0193e5aa77d11f20c9a3",
     "to": BOB,
     "player_id": BOB,
@@ -70,6 +78,16 @@ BY_NAME: Mapping[str, Any] = {
     "balance": 1_000,
     "amount": 100,
     "fee": 0,
+    "board": "rating",
+    "season": "2026-q4",
+    "after": PLACE,
+    "next_after": PLACE,
+    "rating": 1_658,
+    "uncertainty": 484,
+    "score": 206,
+    "change": 158,
+    "waiting_since": NOW,
+    "estimated_wait": 7_000,
     "bet": 10,
     "staked": 10,
     "cards": ["AS", "7D"],

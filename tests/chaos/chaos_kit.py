@@ -22,7 +22,8 @@ from tests.fixtures import Stores
 from tests.harness import SECRET, Player, Server, Table
 
 # Keys of a living, quiet server that have no TTL.
-LASTING = frozenset({"{live}:nodes", "{log}:last", "{log}:epoch", "{log}:store"})
+WEALTH = frozenset({f"{{boards}}:{name}:wealth" for name in ("built", "order", "places")})
+LASTING = frozenset({"{live}:nodes", "{log}:last", "{log}:epoch", "{log}:store"}) | WEALTH
 PATIENCE = 30.0
 POLL = 0.05
 

@@ -77,6 +77,8 @@ class Node:
             duels=elsewhere,
             friends=elsewhere,
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
+            moderation=elsewhere,
+            ladder=elsewhere,
             belongings=elsewhere,
             deletions=elsewhere,
             publisher=cast("Any", self.publisher),

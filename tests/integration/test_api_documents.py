@@ -49,9 +49,13 @@ async def test_all_that_is_documented_happens_as_documented(
     await chat(lone, table)
     await moderation(lone, table)
     await connections(lone, table)
+    await review(lone, table)
+    await sanctions(lone, table)
     await presence(lone, table)
     await friends(lone, table)
     await duels(lone, table)
+    await matches(lone, table)
+    await leaderboards(lone, table)
     await wallet(lone, table)
     await shop(lone, table)
     await blackjack(lone, table)
@@ -202,6 +206,43 @@ async def connections(server: Server, table: Table) -> None:
             assert (await table.call(method, server.url, path, token=token))[0] == status
 
 
+async def review(server: Server, table: Table) -> None:
+    """A message is reported, looked at, and its report closed."""
+    url, room, admin = server.url, new_room(), await table.admin(server.url)
+    ann, bob = await table.seat(url), await table.seat(url)
+    token, low = admin.tokens["access_token"], bob.tokens["access_token"]
+    await ann.do("chat:join", room=room)
+    sent = (await ann.do("chat:send", room=room, text="boo"))["message"]
+    which = await bob.do("chat:report", message_id=sent["id"], reason="rude")
+    one = f"/moderation/reports/{which['report_id']}"
+    reads = ["/moderation/reports", one, "/moderation/players?name=ann"]
+    reads += [f"/moderation/players/{ann.id}", "/moderation/sanctions?kind=mute"]
+    for path in (*reads, "/moderation/log?action=mute&limit=1"):
+        assert (await table.call("GET", url, path, token=token))[0] == 200
+        assert (await table.call("GET", url, path, token=low))[0] == 403
+    body = {"action": "mute", "note": "seen", "seconds": 5}
+    assert (await table.post(url, f"{one}/resolve", body, token))[0] == 200
+    assert (await table.post(url, f"{one}/resolve", body, token))[0] == 409
+    assert (await table.call("GET", url, "/moderation/reports?status=x", token=token))[0] == 422
+
+
+async def sanctions(server: Server, table: Table) -> None:
+    url, admin, ann = server.url, await table.admin(server.url), await table.seat(server.url)
+    token, body = admin.tokens["access_token"], {"reason": "rude"}
+    for what in ("mute", "unmute", "ban", "unban"):
+        path = f"/moderation/players/{ann.id}/{what}"
+        assert (await table.post(url, path, body, token))[0] == 200
+        assert (await table.post(url, path, {}, token))[0] == 422
+        if what == "ban":
+            assert (await ann.next("server:disconnect"))["code"] == "banned"
+    mine = {"username": f"mia-{uuid4().hex[:12]}", "password": PASSWORD}
+    _, tokens = await table.post(url, "/auth/register", mine)
+    path, role = f"/accounts/{tokens['account']['id']}/role", {"role": "moderator", **body}
+    assert (await table.call("PUT", url, path, role, token))[0] == 200
+    own = f"/accounts/{admin.tokens['account']['id']}/role"
+    assert (await table.call("PUT", url, own, role, token))[0] == 403
+
+
 async def presence(server: Server, table: Table) -> None:
     ann, bob = await table.seat(server.url), await table.seat(server.url)
     await ann.do("presence:watch", player_ids=[bob.id, NOBODY])
@@ -271,6 +312,39 @@ async def back_and_forth(ann: Player, bob: Player) -> None:
     assert (await ann.next("duel:opponent"))["connected"] is False
     await bob.connect()
     assert (await ann.next("duel:opponent"))["connected"] is True
+
+
+async def matches(server: Server, table: Table) -> None:
+    ann, bob = await table.seat(server.url, "ann"), await table.seat(server.url, "bob")
+    assert await ann.fails("match:join", stake=-1) == "validation_failed"
+    assert await ann.fails("match:leave", nonsense=1) == "validation_failed"
+    await ann.do("match:join", stake=7)
+    await ann.do("match:leave")
+    await ann.next("match:left")
+    for player in (ann, bob):
+        await player.do("match:join", stake=8)
+    duel = (await ann.next("match:found"))["duel"]
+    await bob.next("match:found")
+    await ann.do("duel:forfeit", duel_id=duel["id"])
+    await ann.next("rating:changed")
+
+
+async def leaderboards(server: Server, table: Table) -> None:
+    ann = await table.seat(server.url, "ann")
+    for board in ("rating", "wins", "wealth"):
+        for event in ("leaderboard:top", "leaderboard:around"):
+            await ann.do(event, board=board, limit=5)
+            assert await ann.fails(event, board=board, season="1999-q1") == "not_found"
+    await ann.do("rating:get")
+    assert await ann.fails("rating:get", player_id=NOBODY) == "not_found"
+    token = ann.tokens["access_token"]
+    for path, status in (
+        ("wins?limit=2", 200),
+        ("wins?limit=0", 422),
+        ("wins?season=1999-q1", 404),
+    ):
+        called = await table.call("GET", server.url, f"/leaderboards/{path}", token=token)
+        assert called[0] == status
 
 
 async def wallet(server: Server, table: Table) -> None:
