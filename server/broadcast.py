@@ -226,9 +226,20 @@ class Adapter:
         if event_id:  # one that is not kept has none, and no place in the order
             if event_id <= self._last:
                 return
+            if not packet.endswith(f'{self._epoch}-{number}"]'):
+                self._lose()
+                return
             self._last = event_id
             self._recovery.heard(event_id)
         self._hand_on(room, event_id, skip, packet)
+
+    def _lose(self) -> None:
+        """The log is another one: what is heard of it may follow a gap. The line begins anew,
+        and finds that out.
+        """
+        self.ready = False
+        if self._line:
+            self._line.end()
 
     def _hand_on(self, room: str, event_id: int, skip: str, packet: str) -> None:
         members = self._hub.members(room)
