@@ -28,10 +28,12 @@ LAG_BYTES = 200_000  # a second of steady talk: that often a replica says how fa
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody has now, low enough for the cluster's bus beside them."""
+    """Ports that nobody has now. They and the cluster's bus, 10,000 above, are below those that
+    the kernel gives to outgoing connections, which could take one before its store starts.
+    """
     found: list[int] = []
     with contextlib.ExitStack() as stack:
-        for port in range(20_000 + os.getpid() % 2_000 * 10, 50_000):
+        for port in range(11_000 + os.getpid() % 1_000 * 10, 22_700):
             probe = stack.enter_context(socket.socket())
             bus = stack.enter_context(socket.socket())
             with contextlib.suppress(OSError):
