@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -270,6 +271,8 @@ class Reception:
         session.socket.post(event_packet("server:disconnect", farewell(code)))
         if not code.reconnect:
             session.socket.post(Message("1"))  # a stock client takes it as final
+        if for_good:  # what comes now may follow a gap
+            session.socket.after = sys.maxsize
         final = for_good or not code.reconnect
         session.socket.server.spawn(self._close(session, for_good=final))
 
