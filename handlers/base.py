@@ -31,6 +31,7 @@ from handlers.ports import DeadLetter, Jobs, Provider, Schedules
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from game.connections import Connections
     from game.disconnects import Disconnect
     from handlers.ways import Ways
     from state.accounts import Accounts
@@ -187,6 +188,13 @@ class Publisher(Protocol):
 
     async def presence_changed(self, player_ids: Iterable[str]) -> None:
         """Tell the watchers of these players, soon and together with other changes."""
+
+    async def connections(self, room: str | None, limit: int) -> Connections:
+        """The connections in a room, or all: how many, and up to `limit` of them.
+
+        Raises:
+            DependencyUnavailable: nobody can be asked.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias, cast
@@ -61,6 +62,7 @@ class Reception:
         metrics: Metrics,
     ) -> None:
         self.draining = False
+        self.on_census: Callable[[dict[str, Any]], None]  # server/bootstrap.py sets it
         self.sessions: dict[str, Session] = {}  # by sid
         self._settings = settings
         self._world = world
@@ -269,6 +271,8 @@ class Reception:
         session.socket.post(event_packet("server:disconnect", farewell(code)))
         if not code.reconnect:
             session.socket.post(Message("1"))  # a stock client takes it as final
+        if for_good:  # what comes now may follow a gap
+            session.socket.after = sys.maxsize
         final = for_good or not code.reconnect
         session.socket.server.spawn(self._close(session, for_good=final))
 
@@ -293,9 +297,7 @@ class Reception:
             case {"do": "close", "room": room, "code": code}:
                 self.end_room(room, Disconnect(code))
             case {"do": "empty", "room": room}:
-                for sid in list(self._places.hub.members(room)):
-                    if self._places.hub.drop(sid, room):
-                        self._places.adapter.close(room)
+                self._empty(room)
             case {"do": "rename", "room": room, "name": name}:
                 for sid in self._places.hub.members(room):
                     session = self.sessions[sid]
@@ -306,6 +308,13 @@ class Reception:
                 self.start_over(self._places.hub.rooms)
             case {"do": "evict", "connection": connection}:
                 self.evict(connection)
+            case {"do": "count" | "counted"}:
+                self.on_census(message)
+
+    def _empty(self, room: str) -> None:
+        for sid in list(self._places.hub.members(room)):
+            if self._places.hub.drop(sid, room):
+                self._places.adapter.close(room)
 
     def send(self, sid: str, event: str, data: object) -> None:
         """Send an event to one socket of this node."""
