@@ -14,7 +14,8 @@ from wsproto.frame_protocol import FrameProtocol
 
 from config.sections import Limits
 from server.engine import Engine
-from server.transport import BINARY_FRAME, GameSocket, Message, websocket_frame
+from server.transport import GameSocket, Message
+from server.websocket import BINARY_FRAME, websocket_frame
 
 SIZES = (0, 1, 125, 126, 127, 65_535, 65_536, 200_000)
 
@@ -73,14 +74,14 @@ class Node:
         self.engine.on_message = self._message
         self.messages: list[str | bytes] = []
 
-    async def _disconnected(self, sid: str) -> None:
-        self.gone.append(sid)
+    async def _disconnected(self, socket: GameSocket) -> None:
+        self.gone.append(socket.sid)
 
-    async def _message(self, _: str, data: str | bytes) -> None:
+    async def _message(self, _: GameSocket, data: str | bytes) -> None:
         self.messages.append(data)
 
     def socket(self) -> GameSocket:
-        made = GameSocket(self.engine, self.engine.generate_id(), cast("Any", None))
+        made = GameSocket(self.engine, self.engine.generate_id(), "127.0.0.1")
         self.engine.sockets[made.sid] = made
         return made
 
@@ -165,7 +166,7 @@ async def test_a_close_ends_although_the_application_fails() -> None:
     node = Node()
     socket = node.socket()
 
-    async def fail(_: str) -> None:
+    async def fail(_: GameSocket) -> None:
         raise ValueError
 
     node.engine.on_disconnect = fail
