@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import processes
-from bench.client import BenchFailed, Client, Group, Load, event, now
+from bench.client import BenchFailed, Client, Group, Load, now
 from bench.processes import Meter, Served
+from loadtest.frames import event
 
 MICRO = 1e6
 KILO = 1e3

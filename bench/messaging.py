@@ -18,8 +18,9 @@ from bench.base import (
     open_loop,
     seat,
 )
-from bench.client import Client, event
+from bench.client import Client
 from bench.processes import Meter
+from loadtest.frames import event
 
 ASKING, DEPTH = 50, 4  # clients, and questions that each has open
 ROOMS_OF = {10: 20, 100: 3, 1_000: 1}  # how many rooms of which size
