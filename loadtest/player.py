@@ -256,6 +256,8 @@ class Player:
             self._field.second.counts["busy"] += 1
         else:
             self._field.second.errors[f"ack: {code}"] += 1
+            if not self.ready:  # it is not in its room
+                self._leave()
 
     @property
     def waits(self) -> bool:

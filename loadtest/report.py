@@ -28,8 +28,8 @@ svg text { font: 11px system-ui, sans-serif; fill: #555 } pre { background: #f5f
 
 def text(whole: Sample, judged: Sequence[Verdict]) -> str:
     """For the terminal."""
-    lines = [f"{name:<12} {times(whole, name)} ms (p50/p95/p99)" for name in TIMED]
-    lines += [f"{name:<12} {whole.counts[name]:,}" for name in (*COUNTS, "recovered")]
+    lines = [f"{name:<13} {times(whole, name)} ms (p50/p95/p99)" for name in TIMED]
+    lines += [f"{name:<13} {whole.counts[name]:,}" for name in (*COUNTS, "recovered", *COUNTED)]
     lines += [f"{count:>8,} times {name}" for name, count in whole.errors.most_common()]
     lines += [_sentence(one) for one in judged]
     return "\n".join(lines)

@@ -22,8 +22,9 @@ from server.auth import Authenticator
 from server.boundary import Boundary, Outcome, new_request_id
 from server.broadcast import Clients, RoomPublisher, event_packet
 from server.metrics import Metrics
+from server.packets import Message
 from server.session import Places, Session
-from server.transport import GameSocket, Message
+from server.transport import GameSocket
 from state.live import Seat
 from state.recovery import Event, Taken, new_pid
 

@@ -109,13 +109,16 @@ class Session:
 
     def renew(self, caller: Caller) -> None:
         """Go on with a newer token of the same account."""
-        self._places.hub.drop(self.sid, rooms.family(self.caller.family))
-        self.caller = caller
-        self._places.hub.add(self.sid, self.socket, rooms.family(caller.family))
+        former, self.caller = self.caller, caller
+        if not self.ended:
+            self._places.hub.drop(self.sid, rooms.family(former.family))
+            self._places.hub.add(self.sid, self.socket, rooms.family(caller.family))
 
     def enter_own(self) -> None:
         """Be found as an account and as a sign-in: rooms that only nodes speak to."""
         hub, caller = self._places.hub, self.caller
+        if self.ended:  # while Redis took its time
+            return
         hub.add(self.sid, self.socket, rooms.account(caller.account_id))
         hub.add(self.sid, self.socket, rooms.family(caller.family))
 

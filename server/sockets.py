@@ -34,9 +34,10 @@ from server.broadcast import NAMESPACE, Clients, event_packet
 from server.engine import Engine
 from server.http_address import Addresses
 from server.metrics import Metrics
+from server.packets import Message
 from server.reception import Reception
 from server.session import Session
-from server.transport import CLOSE_SECONDS, GameSocket, Message
+from server.transport import CLOSE_SECONDS, GameSocket
 
 ATTACHMENTS = 8  # of one binary event; none of ours has any
 

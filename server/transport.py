@@ -18,8 +18,8 @@ from engineio import exceptions, packet
 from engineio.async_socket import AsyncSocket
 
 from config.logging import get_logger
+from server.packets import Message, frame_of, from_base64, size_of
 from server.websocket import (
-    BINARY_FRAME,
     OVER,
     PONG_FRAME,
     TakenOver,
@@ -35,24 +35,13 @@ if TYPE_CHECKING:
     from server.session import Session
 
 CLOSE_SECONDS = 2.0  # for the last frames of a connection that ends to be read
+PACKETS_PER_POLL = 16  # python-engineio's client takes a body with more for junk, and hangs up
 PACKETS_PER_BODY = 64  # in one polling request; the JavaScript client sends what has piled up
 RECORD_SEPARATOR = "\x1e"
 # What reading a body comes to when its sender is gone, or does not send what he announced.
 BROKEN_OFF = (asyncio.IncompleteReadError, web.RequestPayloadError, ConnectionError)
 
 log = get_logger(__name__)
-
-
-class Message(packet.Packet):
-    """An Engine.IO message whose encodings are made once, however many receive it."""
-
-    def __init__(self, text: str, event_id: int = 0) -> None:
-        self.packet_type = packet.MESSAGE  # and the rest of the stock constructor's work
-        self.data = text
-        self.binary = False
-        self.encode_cache = "4" + text
-        self.frame = websocket_frame(self.encode_cache.encode())
-        self.event_id = event_id  # its place in the log; 0 for what is not kept
 
 
 class GameSocket(AsyncSocket):
@@ -97,7 +86,7 @@ class GameSocket(AsyncSocket):
         if self._transport is None:
             self._keep(pkt)
             return
-        self._write(_frame_of(pkt))
+        self._write(frame_of(pkt))
 
     def _write(self, frame: bytes) -> None:
         if not self._out:
@@ -124,7 +113,8 @@ class GameSocket(AsyncSocket):
         What waits on a WebSocket is in the kernel's and the transport's hands: nothing can
         be put before it, and it is not waited for.
         """
-        self._take_mail()
+        self._mail.clear()
+        self._mail_bytes = 0
         if self._transport is None:
             self._keep(pkt)
 
@@ -147,16 +137,17 @@ class GameSocket(AsyncSocket):
                 self.post(pkt)
 
     def _keep(self, pkt: packet.Packet) -> None:
-        size = len(pkt.data) if pkt.binary else len(pkt.encode())
         alone = not self._mail  # what is too large by itself is let through
         self._mail.append(pkt)
-        self._mail_bytes += size
+        self._mail_bytes += size_of(pkt)
         self._answer_poll()
         if self._mail_bytes > self.server.limits.send_buffer_bytes and not alone:
             self.server.on_overflow(self)
 
-    def _take_mail(self) -> list[packet.Packet]:
-        mail, self._mail, self._mail_bytes = self._mail, [], 0
+    def _take_mail(self, most: int | None = None) -> list[packet.Packet]:
+        mail = self._mail[:most]
+        del self._mail[:most]
+        self._mail_bytes = sum(map(size_of, self._mail))
         return mail
 
     def _answer_poll(self) -> None:
@@ -169,7 +160,7 @@ class GameSocket(AsyncSocket):
             self._mailed = self._loop.create_future()
             await self._mailed
             self._mailed = None
-        return self._take_mail()
+        return self._take_mail(PACKETS_PER_POLL)
 
     def _flush(self) -> None:
         transport = self._transport
@@ -229,7 +220,7 @@ class GameSocket(AsyncSocket):
             case "4":
                 await self.server.on_message(self, text[1:])
             case "b":  # polling's binary message, in base64
-                await self.server.on_message(self, _base64(text))
+                await self.server.on_message(self, from_base64(text))
             case "3":
                 self.schedule_ping()
             case "1":
@@ -382,20 +373,3 @@ class GameSocket(AsyncSocket):
         self._flush()
         # A client that does not read its last frames must not keep them in memory.
         self._loop.call_later(CLOSE_SECONDS, transport.abort)
-
-
-def _frame_of(pkt: packet.Packet) -> bytes:
-    if isinstance(pkt, Message):
-        return pkt.frame
-    encoded = pkt.encode()
-    if isinstance(encoded, bytes):
-        return websocket_frame(encoded, BINARY_FRAME)
-    return websocket_frame(encoded.encode())
-
-
-def _base64(text: str) -> bytes:
-    try:
-        data: bytes = packet.Packet(encoded_packet=text).data
-    except ValueError:
-        raise exceptions.UnknownPacketError from None
-    return data

@@ -16,7 +16,7 @@ import socketio
 from aiohttp import WSMsgType
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.web_protocol import RequestHandler
-from engineio import exceptions, packet
+from engineio import exceptions, packet, payload
 from engineio.async_drivers import aiohttp as driver
 from engineio.async_socket import AsyncSocket
 from engineio.base_socket import BaseSocket
@@ -26,8 +26,9 @@ from config.sections import Limits
 from server.broadcast import Clients
 from server.engine import Engine
 from server.metrics import SECONDS, Metrics
+from server.packets import Message
 from server.sockets import SocketServer
-from server.transport import GameSocket, Message
+from server.transport import PACKETS_PER_POLL, GameSocket
 from server.websocket import OVER, WebSocket
 
 CHECKED = {
@@ -207,6 +208,7 @@ def test_packets_have_the_types_and_the_cache_that_we_use() -> None:
     message.data = "b"
     assert message.encode(b64=True) == "4a"
     assert packet.Packet(encoded_packet="bAQI=").data == b"\x01\x02"
+    assert payload.Payload.max_decode_packets == PACKETS_PER_POLL
     for error in (exceptions.UnknownPacketError, exceptions.ContentTooLongError):
         assert issubclass(error, exceptions.EngineIOError)
 
