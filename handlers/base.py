@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 from typing_extensions import TypedDict
@@ -24,11 +24,16 @@ if TYPE_CHECKING:
     from game.purchases import Order, Word
     from state.accounts import Accounts
     from state.archive import Archive
+    from state.belongings import Belongings
     from state.chat import Chat
+    from state.deletions import Deletions
     from state.duels import Duels
     from state.economy import Economy
+    from state.friends import Friends
     from state.ledger import Posting
     from state.live import Live
+    from state.moderation import Moderation
+    from state.profiles import Profiles
     from state.rates import Rates
     from state.tokens import Tokens
 
@@ -57,7 +62,6 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a
 """Of a player, an account or a duel."""
 Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 """An idempotency key, or a client's own id of a message."""
-
 Amount = Annotated[int, Field(ge=1, le=INT64_MAX)]
 """Coins."""
 
@@ -69,7 +73,7 @@ class Caller:
     """Who asks: a signed-in account, and for events the player that it plays as.
 
     `family` is the sign-in that the token descends from; `token_id` is its `jti`;
-    `expires_at` is in milliseconds since the epoch.
+    `expires_at` and `muted_until`, by a moderator, are in milliseconds since the epoch.
     """
 
     account_id: str
@@ -79,6 +83,7 @@ class Caller:
     expires_at: int
     player_id: str = ""
     name: str = ""
+    muted_until: int = 0
 
     @property
     def moderates(self) -> bool:
@@ -157,6 +162,9 @@ class Publisher(Protocol):
     async def empty(self, room: str) -> None:
         """Take every socket out of a room."""
 
+    async def rename(self, player_id: str, name: str) -> None:
+        """Let every socket of a player speak by another name."""
+
     async def presence_changed(self, player_ids: Iterable[str]) -> None:
         """Tell the watchers of these players, soon and together with other changes."""
 
@@ -203,22 +211,34 @@ class World:
     now: Callable[[], int]
     """Milliseconds since the epoch, by Redis' clock, so that all nodes agree."""
     accounts: Accounts
+    profiles: Profiles
     tokens: Tokens
     rates: Rates
     live: Live
     chat: Chat
     archive: Archive
     duels: Duels
+    friends: Friends
     economy: Economy
+    moderation: Moderation
+    belongings: Belongings
+    deletions: Deletions
     publisher: Publisher
     reactions: Callable[[World, Sequence[Posting]], Awaitable[None]]
     """handlers/reactions.py, which the handlers must not know."""
     provider: Provider | None = None
     """None sells nothing."""
+    erasing: tuple[Erase, ...] = ()
+    exporting: tuple[Export, ...] = ()
+    """Of the catalogue, since the features must not know each other."""
 
     async def react(self, postings: Sequence[Posting]) -> None:
         """Run what follows from postings that were just made."""
         await self.reactions(self, postings)
+
+
+Erase: TypeAlias = Callable[[World, str], Awaitable[None]]
+Export: TypeAlias = Callable[[World, str], Awaitable[dict[str, list[dict[str, Any]]]]]
 
 
 @dataclass(slots=True)  # made for every event: frozen costs a microsecond
@@ -396,4 +416,8 @@ class Catalogue:
     """When a socket is gone, with its connection's id; again, maybe, when that was cut short."""
     left: tuple[Callable[[World, Any], Awaitable[None]], ...] = ()
     """After its seat was given back, by its node or, after a crash, by another."""
+    erasing: tuple[Erase, ...] = ()
+    """When an account is deleted, for each of its players; again, maybe, when cut short."""
+    exporting: tuple[Export, ...] = ()
+    """What belongs to a player, by kind, for the file that he can ask for."""
     tasks: tuple[Periodic, ...] = ()

@@ -21,12 +21,24 @@ import socketio
 ANSWER_SECONDS = 15.0
 
 
+class AccountAnswer(TypedDict):
+    """The account as it is now."""
+
+    account: AccountView
+
+
 class AccountView(TypedDict):
     """Who signs in; `username` is null for guests."""
 
     id: str
     username: str | None
     role: str
+
+
+class ActionReply(TypedDict):
+    """The entry of the log."""
+
+    entry: LogEntry
 
 
 class AttemptReply(TypedDict):
@@ -55,6 +67,13 @@ class BalanceReply(TypedDict):
     balance: int
 
 
+class BanPlayer(TypedDict):
+    """Whose account is banned, and why; without seconds for good."""
+
+    reason: str
+    seconds: NotRequired[int | None]
+
+
 class BoostView(TypedDict):
     """What works for the caller until then, in ms."""
 
@@ -63,10 +82,25 @@ class BoostView(TypedDict):
     until: int
 
 
+class ChangeRole(TypedDict):
+    """The new role of an account, and why it gets it."""
+
+    role: Literal["player", "operator", "moderator", "admin"]
+    reason: str
+
+
 class CharacterAnswer(TypedDict):
-    """The new character."""
+    """The character as it is now."""
 
     character: CharacterView
+
+
+class CharacterExport(TypedDict):
+    """A character, and all records of it as the server keeps them, the newest first."""
+
+    id: str
+    name: str
+    records: dict[str, list[dict[str, Any]]]
 
 
 class CharacterView(TypedDict):
@@ -164,6 +198,15 @@ class Empty(TypedDict):
     """`{}`: done, and there is nothing to tell."""
 
 
+class Ended(TypedDict):
+    """How a mute or a ban came to an end; nobody (null) ends one whose time is over."""
+
+    how: Literal["lifted", "replaced", "expired"]
+    at: int
+    by: Person | None
+    reason: str
+
+
 class EndedGame(TypedDict):
     """A game that came to its end without its player."""
 
@@ -205,6 +248,14 @@ class ErrorObject(TypedDict):
     request_id: str
 
 
+class Export(TypedDict):
+    """An account; times in milliseconds, `username` is null for guests."""
+
+    exported_at: int
+    account: dict[str, Any]
+    characters: list[CharacterExport]
+
+
 class Farewell(TypedDict):
     """Why the server ends the connection, and whether to come back."""
 
@@ -219,6 +270,29 @@ class FieldProblem(TypedDict):
     field: str
     message: str
     type: str
+
+
+class Friend(TypedDict):
+    """Somebody who is something to the player, and since when (ms); of friends, how he is."""
+
+    id: str
+    name: str
+    state: Literal["friend", "incoming", "outgoing", "blocked"]
+    since: int
+    presence: NotRequired[PresenceView]
+
+
+class FriendsChanged(TypedDict):
+    """What another player is to this one now; `friend` is null when he is nothing any more."""
+
+    player_id: str
+    friend: Friend | None
+
+
+class FriendsReply(TypedDict):
+    """All friends, then requests and blocks; within both the oldest first."""
+
+    friends: list[Friend]
 
 
 class FullHealth(TypedDict):
@@ -311,6 +385,22 @@ class Joined(TypedDict):
     messages: list[ChatMessage]
 
 
+class KnownPlayer(TypedDict):
+    """A player and his account; guests have no user name. Times in ms, the last name first.
+
+    `banned_until` and `muted_until` are null for good, and 0 when the account is not.
+    """
+
+    id: str
+    name: str
+    former_names: list[str]
+    account_id: str
+    username: str | None
+    role: str
+    banned_until: int | None
+    muted_until: int | None
+
+
 class LedgerReply(TypedDict):
     """Entries, the newest first; null as the cursor when there are no more."""
 
@@ -318,10 +408,49 @@ class LedgerReply(TypedDict):
     next_before: str | None
 
 
+class Lift(TypedDict):
+    """Whose mute or ban ends, and why."""
+
+    reason: str
+
+
 class Liveness(TypedDict):
     """The event loop turns."""
 
     status: Literal["live"]
+
+
+class LogEntry(TypedDict):
+    """One action of a moderator or an administrator.
+
+    `details` has what is particular to the action: `until` (ms, null for good), `report_id`,
+    `resolution`, `message_id`, `role` and `former_role`.
+    """
+
+    id: str
+    action: Literal[
+        "mute",
+        "unmute",
+        "ban",
+        "unban",
+        "resolve_report",
+        "delete_message",
+        "edit_message",
+        "set_role",
+    ]
+    by: Person
+    whom: Person
+    player_id: str | None
+    reason: str
+    at: int
+    details: dict[str, Any]
+
+
+class LogReply(TypedDict):
+    """Actions, the newest first; `next_cursor` is null when there are no more."""
+
+    entries: list[LogEntry]
+    next_cursor: str | None
 
 
 class LotView(TypedDict):
@@ -362,6 +491,13 @@ class MessageReply(TypedDict):
     """The message as it is now."""
 
     message: ChatMessage
+
+
+class MutePlayer(TypedDict):
+    """Whose account may not speak, for how long, and why."""
+
+    reason: str
+    seconds: NotRequired[int]
 
 
 class MutedEvent(TypedDict):
@@ -447,12 +583,27 @@ class PacksReply(TypedDict):
     packs: list[PackView]
 
 
+class Person(TypedDict):
+    """An account, and a name of it that people know."""
+
+    account_id: str
+    name: str
+
+
 class PlayerInfo(TypedDict):
     """Who plays on this connection; the role is his account's."""
 
     id: str
     name: str
     role: str
+
+
+class PlayerRecord(TypedDict):
+    """All players of one account, and the newest 50 reports, mutes and bans of it."""
+
+    characters: list[KnownPlayer]
+    reports: list[ReportView]
+    sanctions: list[SanctionView]
 
 
 class PlayerView(TypedDict):
@@ -462,6 +613,12 @@ class PlayerView(TypedDict):
     name: str
     connected: bool
     score: int
+
+
+class PlayersReply(TypedDict):
+    """Players by name, at most 50."""
+
+    found: list[KnownPlayer]
 
 
 class PresenceReply(TypedDict):
@@ -491,22 +648,90 @@ class Received(TypedDict):
     received: bool
 
 
+class Renamed(TypedDict):
+    """The name that a player has from now on."""
+
+    player_id: str
+    name: str
+
+
+class ReportInContext(TypedDict):
+    """A report, its message as it is now, and what was said around it, the oldest first.
+
+    `message_now` is null when it is not stored any more. Around a whisper nothing is shown:
+    only what one of the two has reported is the moderators' to read.
+    """
+
+    report: ReportView
+    message_now: ChatMessage | None
+    said_before: list[ChatMessage]
+    said_after: list[ChatMessage]
+
+
 class ReportReply(TypedDict):
     """What the moderators know the report by."""
 
     report_id: str
 
 
+class ReportView(TypedDict):
+    """A report; `message` is as it was when it was reported. `resolution` is null while open."""
+
+    id: str
+    status: Literal["open", "resolved"]
+    message: ChatMessage
+    reporter: Author
+    reason: str
+    reported_at: int
+    resolution: Resolved | None
+
+
+class ReportsReply(TypedDict):
+    """Reports, the oldest first; `next_cursor` is null when there are no more."""
+
+    reports: list[ReportView]
+    next_cursor: str | None
+
+
+class ResolveReport(TypedDict):
+    """What comes of a report, and why.
+
+    `mute` and `ban` do that to the author: `seconds` is how long, for a ban without for good.
+    `other` is for what was done elsewhere; `dismiss`: nothing is wrong.
+    """
+
+    action: Literal["dismiss", "mute", "ban", "other"]
+    note: str
+    seconds: NotRequired[int | None]
+
+
+class Resolved(TypedDict):
+    """What came of a report."""
+
+    action: Literal["dismiss", "mute", "ban", "other"]
+    note: str
+    by: Person
+    at: int
+
+
+class ResolvedReport(TypedDict):
+    """The report as it is now."""
+
+    report: ReportView
+
+
 class Resume(TypedDict):
     """What the player was at: the chat rooms that the connection is in, his duel, his mute.
 
     `duel` is the one that he fights, else the one that he has offered, else the newest that was
-    offered to him. `muted_until` is in ms. Both are null when there is none.
+    offered to him. `muted_until` is in ms. Both are null when there is none. `friend_requests`
+    is how many wait for his answer.
     """
 
     rooms: list[str]
     duel: DuelView | None
     muted_until: int | None
+    friend_requests: int
 
 
 class RobberView(TypedDict):
@@ -533,6 +758,31 @@ class RoundView(TypedDict):
     hands: dict[str, list[str]]
     ranks: dict[str, str]
     winner_id: str | None
+
+
+class SanctionView(TypedDict):
+    """A mute or a ban: of an account, aimed at one of its players.
+
+    Times in ms; `until` is null for good, `ended` while it was not brought to an end.
+    """
+
+    id: str
+    kind: Literal["ban", "mute"]
+    whom: Person
+    player_id: str
+    by: Person
+    reason: str
+    at: int
+    until: int | None
+    in_force: bool
+    ended: Ended | None
+
+
+class SanctionsReply(TypedDict):
+    """In force now, the newest first; `next_cursor` is null when there are no more."""
+
+    sanctions: list[SanctionView]
+    next_cursor: str | None
 
 
 class ServerNotice(TypedDict):
@@ -774,7 +1024,7 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
-                token_expired, token_revoked, forbidden, rate_limited,
+                token_expired, token_revoked, forbidden, banned, rate_limited,
                 dependency_unavailable, timeout, internal.
         """
         await self._call("POST", "/api/v1/auth/logout")
@@ -783,18 +1033,27 @@ class Showdown:
         """Tell the caller who he is.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: MeAnswer = await self._call("GET", "/api/v1/me")
         return answer
+
+    async def delete(self) -> None:
+        """Delete the caller's account, for good.
+
+        Raises:
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, stale_version,
+                banned, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        await self._call("DELETE", "/api/v1/me")
 
     async def characters(self) -> CharactersAnswer:
         """List the characters of the caller's account.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharactersAnswer = await self._call("GET", "/api/v1/characters")
         return answer
@@ -804,10 +1063,58 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
-                token_expired, token_revoked, forbidden, conflict, rate_limited,
-                dependency_unavailable, timeout, internal.
+                token_expired, token_revoked, forbidden, conflict, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call("POST", "/api/v1/characters", {"name": name})
+        return answer
+
+    async def rename_character(self, *, id: str, name: str) -> CharacterAnswer:
+        """Give a character of the caller's another name; its live connections are told.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, not_found, stale_version,
+                banned, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: CharacterAnswer = await self._call(
+            "PATCH", f"/api/v1/characters/{id}", {"name": name}
+        )
+        return answer
+
+    async def register_guest(self, *, username: str, password: str) -> AccountAnswer:
+        """Give a guest's account a user name and a password; all that it has stays.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, conflict, stale_version,
+                banned, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: AccountAnswer = await self._call(
+            "POST", "/api/v1/me/register", {"username": username, "password": password}
+        )
+        return answer
+
+    async def change_password(self, *, password: str, new_password: str) -> None:
+        """Take another password; all sign-ins of the account but the caller's end.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, conflict, stale_version,
+                banned, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        await self._call(
+            "POST", "/api/v1/me/password", {"password": password, "new_password": new_password}
+        )
+
+    async def export(self) -> Export:
+        """Everything that belongs to the caller's account, as a file.
+
+        Raises:
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, not_found,
+                banned, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Export = await self._call("GET", "/api/v1/me/export")
         return answer
 
     async def health_live(self) -> Liveness:
@@ -824,8 +1131,8 @@ class Showdown:
         """All checks and pools of the node, for administrators and operators.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: FullHealth = await self._call("GET", "/health")
         return answer
@@ -909,8 +1216,8 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
-                not_found, muted, rate_limited, dependency_unavailable, timeout,
-                internal.
+                forbidden, not_found, muted, rate_limited, dependency_unavailable,
+                timeout, internal.
         """
         answer: MessageReply = await self._ask(
             "chat:whisper", {"to": to, "text": text, **_given({"client_id": client_id})}
@@ -1033,6 +1340,71 @@ class Showdown:
         answer: PresenceReply = await self._ask("presence:unwatch", {"player_ids": player_ids})
         return answer
 
+    async def friends_list(self) -> FriendsReply:
+        """Friends with their presence, requests and blocks.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:list", {})
+        return answer
+
+    async def friends_add(self, *, player_id: str) -> FriendsReply:
+        """Ask a player to be friends, or agree if he has asked; again, it changes nothing.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:add", {"player_id": player_id})
+        return answer
+
+    async def friends_accept(self, *, player_id: str) -> FriendsReply:
+        """Agree to be friends with who has asked.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:accept", {"player_id": player_id})
+        return answer
+
+    async def friends_remove(self, *, player_id: str) -> FriendsReply:
+        """End a friendship, take a request back, or decline one; nothing to end is no error.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                stale_version, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: FriendsReply = await self._ask("friends:remove", {"player_id": player_id})
+        return answer
+
+    async def friends_block(self, *, player_id: str) -> FriendsReply:
+        """Have nothing to do with a player: no whispers, challenges or requests, either way.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:block", {"player_id": player_id})
+        return answer
+
+    async def friends_unblock(self, *, player_id: str) -> FriendsReply:
+        """Take a block away; a friendship that was before it does not come back.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                stale_version, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: FriendsReply = await self._ask("friends:unblock", {"player_id": player_id})
+        return answer
+
     async def duel_challenge(
         self, *, opponent_id: str, key: str, stake: int | None = None
     ) -> DuelReply:
@@ -1040,9 +1412,9 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
-                not_found, conflict, idempotency_mismatch, insufficient_funds,
-                already_in_duel, rate_limited, dependency_unavailable, timeout,
-                internal.
+                forbidden, not_found, conflict, idempotency_mismatch,
+                insufficient_funds, already_in_duel, rate_limited,
+                dependency_unavailable, timeout, internal.
         """
         answer: DuelReply = await self._ask(
             "duel:challenge", {"opponent_id": opponent_id, "key": key, **_given({"stake": stake})}
@@ -1373,6 +1745,11 @@ class Showdown:
 
     @overload
     def on(
+        self, event: Literal["session:renamed"], handler: Callable[[Renamed], object]
+    ) -> None: ...
+
+    @overload
+    def on(
         self, event: Literal["server:error"], handler: Callable[[ErrorObject], object]
     ) -> None: ...
 
@@ -1412,6 +1789,11 @@ class Showdown:
     @overload
     def on(
         self, event: Literal["presence:changed"], handler: Callable[[PresenceReply], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["friends:changed"], handler: Callable[[FriendsChanged], object]
     ) -> None: ...
 
     @overload

@@ -100,7 +100,11 @@ export interface paths {
         get: operations["me"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete the caller's account, for good.
+         * @description A password's owner has to sign in anew for it, at most AUTH__FRESH_SECONDS before. From the answer on nobody signs in to it, and its connections are closed; what it left is taken away within seconds, whatever happens to this process.
+         */
+        delete: operations["delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -124,6 +128,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/characters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Give a character of the caller's another name; its live connections are told.
+         * @description What was said and fought under the former name keeps it.
+         */
+        patch: operations["rename_character"];
+        trace?: never;
+    };
+    "/api/v1/me/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a guest's account a user name and a password; all that it has stays. */
+        post: operations["register_guest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take another password; all sign-ins of the account but the caller's end. */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything that belongs to the caller's account, as a file.
+         * @description Of each character: messages, ledger, inventory, orders, games, friends and blocks, at most the newest 20,000 of each.
+         */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/purchases/stripe": {
         parameters: {
             query?: never;
@@ -135,6 +213,213 @@ export interface paths {
         put?: never;
         /** Hear from the payment provider; hearing the same again changes nothing. */
         post: operations["webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List reports, those that wait longest first. */
+        get: operations["list_reports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/reports/{report_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a report and what was said around its message. */
+        get: operations["get_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/reports/{report_id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Close a report, and mute or ban its author if that is the action. */
+        post: operations["resolve_report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find players whose name, or their account's user name, begins with a text. */
+        get: operations["find_players"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what is known of a player's account: names, reports, mutes and bans. */
+        get: operations["get_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}/mute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let an account's players not speak for a while; the newest decision counts. */
+        post: operations["mute_player"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}/unmute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let an account's players speak again, their mute ladders at their beginning. */
+        post: operations["unmute_player"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}/ban": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ban a player's account: its sign-ins end, its sockets close, everywhere.
+         * @description A ban that is in force is replaced. A duel that the player fights is left to the clock of his absence.
+         */
+        post: operations["ban_player"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}/unban": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a banned account sign in again, from now on. */
+        post: operations["unban_player"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/sanctions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the mutes or the bans that are in force; those of the mute ladder are not there. */
+        get: operations["list_sanctions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what moderators and administrators did, to whom, when and why. */
+        get: operations["read_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Give an account another role; it signs in again, so that no token says the former. */
+        put: operations["change_role"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -410,6 +695,24 @@ export interface components {
             message: string;
             type: string;
         };
+        /** @description Somebody who is something to the player, and since when (ms); of friends, how he is. */
+        Friend: {
+            id: string;
+            name: string;
+            /** @enum {string} */
+            state: "friend" | "incoming" | "outgoing" | "blocked";
+            since: number;
+            presence?: components["schemas"]["PresenceView"];
+        };
+        /** @description What another player is to this one now; `friend` is null when he is nothing any more. */
+        FriendsChanged: {
+            player_id: string;
+            friend: components["schemas"]["Friend"] | null;
+        };
+        /** @description All friends, then requests and blocks; within both the oldest first. */
+        FriendsReply: {
+            friends: components["schemas"]["Friend"][];
+        };
         /** @description The game after the step, and what the caller has then. */
         GameReply: {
             game: components["schemas"]["GameView"];
@@ -574,6 +877,10 @@ export interface components {
             url: string | null;
             created_at: number;
         };
+        /** @description Whom it is about. */
+        OtherPlayer: {
+            player_id: string;
+        };
         /** @description A fighter's own cards: those dealt until he has played, then the drawn ones. */
         OwnView: {
             hand: string[];
@@ -654,6 +961,11 @@ export interface components {
         RefreshSession: {
             token: string;
         };
+        /** @description The name that a player has from now on. */
+        Renamed: {
+            player_id: string;
+            name: string;
+        };
         /** @description What is wrong with it. */
         ReportMessage: {
             message_id: string;
@@ -666,12 +978,13 @@ export interface components {
         /**
          * @description What the player was at: the chat rooms that the connection is in, his duel, his mute.
          *
-         *     `duel` is the one that he fights, else the one that he has offered, else the newest that was offered to him. `muted_until` is in ms. Both are null when there is none.
+         *     `duel` is the one that he fights, else the one that he has offered, else the newest that was offered to him. `muted_until` is in ms. Both are null when there is none. `friend_requests` is how many wait for his answer.
          */
         Resume: {
             rooms: string[];
             duel: components["schemas"]["DuelView"] | null;
             muted_until: number | null;
+            friend_requests: number;
         };
         /** @description Who tried. */
         RobberView: {
@@ -837,15 +1150,45 @@ export interface components {
             /** @default null */
             client_id?: string | null;
         };
+        /** @description The account as it is now. */
+        AccountAnswer: {
+            account: components["schemas"]["AccountView"];
+        };
         /** @description Who signs in; `username` is null for guests. */
         AccountView: {
             id: string;
             username: string | null;
             role: string;
         };
-        /** @description The new character. */
+        /** @description The entry of the log. */
+        ActionReply: {
+            entry: components["schemas"]["LogEntry"];
+        };
+        /** @description Whose account is banned, and why; without seconds for good. */
+        BanPlayer: {
+            reason: string;
+            /** @default null */
+            seconds?: number | null;
+        };
+        /** @description The new role of an account, and why it gets it. */
+        ChangeRole: {
+            /** @enum {string} */
+            role: "player" | "operator" | "moderator" | "admin";
+            reason: string;
+        };
+        /** @description The character as it is now. */
         CharacterAnswer: {
             character: components["schemas"]["CharacterView"];
+        };
+        /** @description A character, and all records of it as the server keeps them, the newest first. */
+        CharacterExport: {
+            id: string;
+            name: string;
+            records: {
+                [key: string]: {
+                    [key: string]: unknown;
+                }[];
+            };
         };
         /** @description Who plays. */
         CharacterView: {
@@ -866,6 +1209,22 @@ export interface components {
             username: string;
             password: string;
         };
+        /** @description How a mute or a ban came to an end; nobody (null) ends one whose time is over. */
+        Ended: {
+            /** @enum {string} */
+            how: "lifted" | "replaced" | "expired";
+            at: number;
+            by: components["schemas"]["Person"] | null;
+            reason: string;
+        };
+        /** @description An account; times in milliseconds, `username` is null for guests. */
+        Export: {
+            exported_at: number;
+            account: {
+                [key: string]: unknown;
+            };
+            characters: components["schemas"]["CharacterExport"][];
+        };
         /** @description All that an operator wants to know of a node, its checks by name. */
         FullHealth: {
             node: string;
@@ -882,15 +1241,63 @@ export interface components {
             /** @default null */
             name?: string | null;
         };
+        /**
+         * @description A player and his account; guests have no user name. Times in ms, the last name first.
+         *
+         *     `banned_until` and `muted_until` are null for good, and 0 when the account is not.
+         */
+        KnownPlayer: {
+            id: string;
+            name: string;
+            former_names: string[];
+            account_id: string;
+            username: string | null;
+            role: string;
+            banned_until: number | null;
+            muted_until: number | null;
+        };
+        /** @description Whose mute or ban ends, and why. */
+        Lift: {
+            reason: string;
+        };
         /** @description The event loop turns. */
         Liveness: {
             /** @constant */
             status: "live";
         };
+        /**
+         * @description One action of a moderator or an administrator.
+         *
+         *     `details` has what is particular to the action: `until` (ms, null for good), `report_id`, `resolution`, `message_id`, `role` and `former_role`.
+         */
+        LogEntry: {
+            id: string;
+            /** @enum {string} */
+            action: "mute" | "unmute" | "ban" | "unban" | "resolve_report" | "delete_message" | "edit_message" | "set_role";
+            by: components["schemas"]["Person"];
+            whom: components["schemas"]["Person"];
+            player_id: string | null;
+            reason: string;
+            at: number;
+            details: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description Actions, the newest first; `next_cursor` is null when there are no more. */
+        LogReply: {
+            entries: components["schemas"]["LogEntry"][];
+            next_cursor: string | null;
+        };
         /** @description The caller's account and all its characters. */
         MeAnswer: {
             account: components["schemas"]["AccountView"];
             characters: components["schemas"]["CharacterView"][];
+        };
+        /** @description Whose account may not speak, for how long, and why. */
+        MutePlayer: {
+            reason: string;
+            /** @default 300 */
+            seconds?: number;
         };
         /** @description A user name, unique whatever its case, and a password. */
         NewAccount: {
@@ -901,6 +1308,31 @@ export interface components {
         NewCharacter: {
             /** @description 1 to 24 characters in NFC, spaces around not counted; none of control or format, and something that can be seen */
             name: string;
+        };
+        /** @description Which character, and its name from now on. */
+        NewName: {
+            /** @description 1 to 24 characters in NFC, spaces around not counted; none of control or format, and something that can be seen */
+            name: string;
+        };
+        /** @description The password until now, and the one from now on. */
+        NewPassword: {
+            password: string;
+            new_password: string;
+        };
+        /** @description An account, and a name of it that people know. */
+        Person: {
+            account_id: string;
+            name: string;
+        };
+        /** @description All players of one account, and the newest 50 reports, mutes and bans of it. */
+        PlayerRecord: {
+            characters: components["schemas"]["KnownPlayer"][];
+            reports: components["schemas"]["ReportView"][];
+            sanctions: components["schemas"]["SanctionView"][];
+        };
+        /** @description Players by name, at most 50. */
+        PlayersReply: {
+            found: components["schemas"]["KnownPlayer"][];
         };
         /** @description Whether the node is fit to serve, and the names of the checks that say no. */
         Readiness: {
@@ -915,6 +1347,80 @@ export interface components {
         /** @description The newest refresh token of a sign-in. */
         Refresh: {
             refresh_token: string;
+        };
+        /**
+         * @description A report, its message as it is now, and what was said around it, the oldest first.
+         *
+         *     `message_now` is null when it is not stored any more. Around a whisper nothing is shown: only what one of the two has reported is the moderators' to read.
+         */
+        ReportInContext: {
+            report: components["schemas"]["ReportView"];
+            message_now: components["schemas"]["ChatMessage"] | null;
+            said_before: components["schemas"]["ChatMessage"][];
+            said_after: components["schemas"]["ChatMessage"][];
+        };
+        /** @description A report; `message` is as it was when it was reported. `resolution` is null while open. */
+        ReportView: {
+            id: string;
+            /** @enum {string} */
+            status: "open" | "resolved";
+            message: components["schemas"]["ChatMessage"];
+            reporter: components["schemas"]["Author"];
+            reason: string;
+            reported_at: number;
+            resolution: components["schemas"]["Resolved"] | null;
+        };
+        /** @description Reports, the oldest first; `next_cursor` is null when there are no more. */
+        ReportsReply: {
+            reports: components["schemas"]["ReportView"][];
+            next_cursor: string | null;
+        };
+        /**
+         * @description What comes of a report, and why.
+         *
+         *     `mute` and `ban` do that to the author: `seconds` is how long, for a ban without for good. `other` is for what was done elsewhere; `dismiss`: nothing is wrong.
+         */
+        ResolveReport: {
+            /** @enum {string} */
+            action: "dismiss" | "mute" | "ban" | "other";
+            note: string;
+            /** @default null */
+            seconds?: number | null;
+        };
+        /** @description What came of a report. */
+        Resolved: {
+            /** @enum {string} */
+            action: "dismiss" | "mute" | "ban" | "other";
+            note: string;
+            by: components["schemas"]["Person"];
+            at: number;
+        };
+        /** @description The report as it is now. */
+        ResolvedReport: {
+            report: components["schemas"]["ReportView"];
+        };
+        /**
+         * @description A mute or a ban: of an account, aimed at one of its players.
+         *
+         *     Times in ms; `until` is null for good, `ended` while it was not brought to an end.
+         */
+        SanctionView: {
+            id: string;
+            /** @enum {string} */
+            kind: "ban" | "mute";
+            whom: components["schemas"]["Person"];
+            player_id: string;
+            by: components["schemas"]["Person"];
+            reason: string;
+            at: number;
+            until: number | null;
+            in_force: boolean;
+            ended: components["schemas"]["Ended"] | null;
+        };
+        /** @description In force now, the newest first; `next_cursor` is null when there are no more. */
+        SanctionsReply: {
+            sanctions: components["schemas"]["SanctionView"][];
+            next_cursor: string | null;
         };
         /** @description Connections of the pool that are in use, of how many; and whether its breaker is open. */
         StoreView: {
@@ -981,6 +1487,9 @@ export type EntryView = components['schemas']['EntryView'];
 export type ErrorObject = components['schemas']['ErrorObject'];
 export type Farewell = components['schemas']['Farewell'];
 export type FieldProblem = components['schemas']['FieldProblem'];
+export type Friend = components['schemas']['Friend'];
+export type FriendsChanged = components['schemas']['FriendsChanged'];
+export type FriendsReply = components['schemas']['FriendsReply'];
 export type GameReply = components['schemas']['GameReply'];
 export type GameView = components['schemas']['GameView'];
 export type HandView = components['schemas']['HandView'];
@@ -1006,6 +1515,7 @@ export type OpponentView = components['schemas']['OpponentView'];
 export type OrderNews = components['schemas']['OrderNews'];
 export type OrderReply = components['schemas']['OrderReply'];
 export type OrderView = components['schemas']['OrderView'];
+export type OtherPlayer = components['schemas']['OtherPlayer'];
 export type OwnView = components['schemas']['OwnView'];
 export type OwnedView = components['schemas']['OwnedView'];
 export type PackView = components['schemas']['PackView'];
@@ -1019,6 +1529,7 @@ export type PresenceReply = components['schemas']['PresenceReply'];
 export type PresenceView = components['schemas']['PresenceView'];
 export type ReadHistory = components['schemas']['ReadHistory'];
 export type RefreshSession = components['schemas']['RefreshSession'];
+export type Renamed = components['schemas']['Renamed'];
 export type ReportMessage = components['schemas']['ReportMessage'];
 export type ReportReply = components['schemas']['ReportReply'];
 export type Resume = components['schemas']['Resume'];
@@ -1048,21 +1559,46 @@ export type WhichDuel = components['schemas']['WhichDuel'];
 export type WhichGame = components['schemas']['WhichGame'];
 export type WhichOrder = components['schemas']['WhichOrder'];
 export type Whisper = components['schemas']['Whisper'];
+export type AccountAnswer = components['schemas']['AccountAnswer'];
 export type AccountView = components['schemas']['AccountView'];
+export type ActionReply = components['schemas']['ActionReply'];
+export type BanPlayer = components['schemas']['BanPlayer'];
+export type ChangeRole = components['schemas']['ChangeRole'];
 export type CharacterAnswer = components['schemas']['CharacterAnswer'];
+export type CharacterExport = components['schemas']['CharacterExport'];
 export type CharacterView = components['schemas']['CharacterView'];
 export type CharactersAnswer = components['schemas']['CharactersAnswer'];
 export type CheckView = components['schemas']['CheckView'];
 export type Credentials = components['schemas']['Credentials'];
+export type Ended = components['schemas']['Ended'];
+export type Export = components['schemas']['Export'];
 export type FullHealth = components['schemas']['FullHealth'];
 export type Guest = components['schemas']['Guest'];
+export type KnownPlayer = components['schemas']['KnownPlayer'];
+export type Lift = components['schemas']['Lift'];
 export type Liveness = components['schemas']['Liveness'];
+export type LogEntry = components['schemas']['LogEntry'];
+export type LogReply = components['schemas']['LogReply'];
 export type MeAnswer = components['schemas']['MeAnswer'];
+export type MutePlayer = components['schemas']['MutePlayer'];
 export type NewAccount = components['schemas']['NewAccount'];
 export type NewCharacter = components['schemas']['NewCharacter'];
+export type NewName = components['schemas']['NewName'];
+export type NewPassword = components['schemas']['NewPassword'];
+export type Person = components['schemas']['Person'];
+export type PlayerRecord = components['schemas']['PlayerRecord'];
+export type PlayersReply = components['schemas']['PlayersReply'];
 export type Readiness = components['schemas']['Readiness'];
 export type Received = components['schemas']['Received'];
 export type Refresh = components['schemas']['Refresh'];
+export type ReportInContext = components['schemas']['ReportInContext'];
+export type ReportView = components['schemas']['ReportView'];
+export type ReportsReply = components['schemas']['ReportsReply'];
+export type ResolveReport = components['schemas']['ResolveReport'];
+export type Resolved = components['schemas']['Resolved'];
+export type ResolvedReport = components['schemas']['ResolvedReport'];
+export type SanctionView = components['schemas']['SanctionView'];
+export type SanctionsReply = components['schemas']['SanctionsReply'];
 export type StoreView = components['schemas']['StoreView'];
 export type TokenAnswer = components['schemas']['TokenAnswer'];
 export type HeaderRequestId = components['headers']['RequestId'];
@@ -1705,7 +2241,7 @@ export interface operations {
             /**
              * @description `forbidden`: A browser's page of another origin calls.
              *
-             *     `banned`: The account is; the refresh token stays good for after the ban.
+             *     `banned`: The account is, which ended this sign-in as all others.
              */
             403: {
                 headers: {
@@ -1872,16 +2408,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -2039,18 +2580,164 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is no body. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls. The caller's sign-in is not a new one, or he is an administrator.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `stale_version`: Others were faster every time. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "stale_version";
+                        /** @constant */
+                        status?: 409;
                     };
                 };
             };
@@ -2171,16 +2858,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -2270,7 +2962,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The new character. */
+            /** @description The character as it is now. */
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2325,16 +3017,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -2382,6 +3079,800 @@ export interface operations {
                         code?: "validation_failed";
                         /** @constant */
                         status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    rename_character: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c41f08b2d6e4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "ann"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewName"];
+            };
+        };
+        responses: {
+            /** @description The character as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "character": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "name": "ann"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CharacterAnswer"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The character is not the caller's. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `stale_version`: Others were faster every time. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. The name is not one to be seen. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. It was renamed less than AUTH__RENAME_SECONDS ago. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    register_guest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "username": "ann",
+                 *       "password": "correct horse battery"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewAccount"];
+            };
+        };
+        responses: {
+            /** @description The account as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "username": "ann",
+                     *         "role": "player"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AccountAnswer"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong. The account was deleted.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: The account has a user name, or the name is taken.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. The user name or the password is none. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. Too many sign-ins and new accounts from the address. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "password": "correct horse battery",
+                 *       "new_password": "new_password"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description Done; there is no body. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong. The account was deleted.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls. The password until now is another one.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: A guest has none.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. The new password is none. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. Too many wrong passwords. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An account; times in milliseconds, `username` is null for guests. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Content-Disposition": components["headers"]["ContentDisposition"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "exported_at": 1795342800000,
+                     *       "account": {},
+                     *       "characters": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann",
+                     *           "records": {
+                     *             "0193e5a7c41f08b2d6e4": [
+                     *               {}
+                     *             ]
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The account was deleted. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
                     };
                 };
             };
@@ -2639,6 +4130,2616 @@ export interface operations {
             };
         };
     };
+    list_reports: {
+        parameters: {
+            query?: {
+                /** @example online */
+                status?: "open" | "resolved";
+                /** @example 0193e5aa77d11f20c9a3 */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Reports, the oldest first; `next_cursor` is null when there are no more. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "reports": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "status": "open",
+                     *           "message": {
+                     *             "id": "1795342800000-00000@global",
+                     *             "room": "global",
+                     *             "from": {
+                     *               "id": "0193e5a7c41f08b2d6e4",
+                     *               "name": "ann"
+                     *             },
+                     *             "text": "Well played!",
+                     *             "sent_at": 1795342800000
+                     *           },
+                     *           "reporter": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "reason": "Not what this room is for.",
+                     *           "reported_at": 1795342800000,
+                     *           "resolution": {
+                     *             "action": "dismiss",
+                     *             "note": "Seen; he was told.",
+                     *             "by": {
+                     *               "account_id": "0193e5a7c1d4a63b90ef",
+                     *               "name": "ann"
+                     *             },
+                     *             "at": 1
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0193e5aa77d11f20c9a3"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReportsReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    get_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5aa77d11f20c9a3 */
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /**
+             * @description A report, its message as it is now, and what was said around it, the oldest first.
+             *
+             *         `message_now` is null when it is not stored any more. Around a whisper nothing is shown: only what one of the two has reported is the moderators' to read.
+             */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "report": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "status": "open",
+                     *         "message": {
+                     *           "id": "1795342800000-00000@global",
+                     *           "room": "global",
+                     *           "from": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "text": "Well played!",
+                     *           "sent_at": 1795342800000
+                     *         },
+                     *         "reporter": {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann"
+                     *         },
+                     *         "reason": "Not what this room is for.",
+                     *         "reported_at": 1795342800000,
+                     *         "resolution": {
+                     *           "action": "dismiss",
+                     *           "note": "Seen; he was told.",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "at": 1
+                     *         }
+                     *       },
+                     *       "message_now": {
+                     *         "id": "1795342800000-00000@global",
+                     *         "room": "global",
+                     *         "from": {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann"
+                     *         },
+                     *         "text": "Well played!",
+                     *         "sent_at": 1795342800000
+                     *       },
+                     *       "said_before": [
+                     *         {
+                     *           "id": "1795342800000-00000@global",
+                     *           "room": "global",
+                     *           "from": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "text": "Well played!",
+                     *           "sent_at": 1795342800000
+                     *         }
+                     *       ],
+                     *       "said_after": [
+                     *         {
+                     *           "id": "1795342800000-00000@global",
+                     *           "room": "global",
+                     *           "from": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "text": "Well played!",
+                     *           "sent_at": 1795342800000
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReportInContext"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such report. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    resolve_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5aa77d11f20c9a3 */
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "action": "dismiss",
+                 *       "note": "Seen; he was told.",
+                 *       "seconds": 300
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResolveReport"];
+            };
+        };
+        responses: {
+            /** @description The report as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "report": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "status": "open",
+                     *         "message": {
+                     *           "id": "1795342800000-00000@global",
+                     *           "room": "global",
+                     *           "from": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "text": "Well played!",
+                     *           "sent_at": 1795342800000
+                     *         },
+                     *         "reporter": {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann"
+                     *         },
+                     *         "reason": "Not what this room is for.",
+                     *         "reported_at": 1795342800000,
+                     *         "resolution": {
+                     *           "action": "dismiss",
+                     *           "note": "Seen; he was told.",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "at": 1
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ResolvedReport"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on the author.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such report, or no such player any more. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: It was closed; of several at once, one closes it.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    find_players: {
+        parameters: {
+            query: {
+                /** @example ann */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Players by name, at most 50. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "found": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann",
+                     *           "former_names": [
+                     *             "former_name"
+                     *           ],
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "username": "ann",
+                     *           "role": "player",
+                     *           "banned_until": 1795342800000,
+                     *           "muted_until": 1795342860000
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PlayersReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    get_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All players of one account, and the newest 50 reports, mutes and bans of it. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "characters": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann",
+                     *           "former_names": [
+                     *             "former_name"
+                     *           ],
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "username": "ann",
+                     *           "role": "player",
+                     *           "banned_until": 1795342800000,
+                     *           "muted_until": 1795342860000
+                     *         }
+                     *       ],
+                     *       "reports": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "status": "open",
+                     *           "message": {
+                     *             "id": "1795342800000-00000@global",
+                     *             "room": "global",
+                     *             "from": {
+                     *               "id": "0193e5a7c41f08b2d6e4",
+                     *               "name": "ann"
+                     *             },
+                     *             "text": "Well played!",
+                     *             "sent_at": 1795342800000
+                     *           },
+                     *           "reporter": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "reason": "Not what this room is for.",
+                     *           "reported_at": 1795342800000,
+                     *           "resolution": {
+                     *             "action": "dismiss",
+                     *             "note": "Seen; he was told.",
+                     *             "by": {
+                     *               "account_id": "0193e5a7c1d4a63b90ef",
+                     *               "name": "ann"
+                     *             },
+                     *             "at": 1
+                     *           }
+                     *         }
+                     *       ],
+                     *       "sanctions": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "kind": "ban",
+                     *           "whom": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "player_id": "0193e5a80b7716f3a95c",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "reason": "Not what this room is for.",
+                     *           "at": 1,
+                     *           "until": 1,
+                     *           "in_force": true,
+                     *           "ended": {
+                     *             "how": "lifted",
+                     *             "at": 1,
+                     *             "by": {
+                     *               "account_id": "0193e5a7c1d4a63b90ef",
+                     *               "name": "ann"
+                     *             },
+                     *             "reason": "Not what this room is for."
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PlayerRecord"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    mute_player: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Not what this room is for.",
+                 *       "seconds": 300
+                 *     }
+                 */
+                "application/json": components["schemas"]["MutePlayer"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on this player.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `stale_version`: Others were faster every time. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    unmute_player: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Not what this room is for."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Lift"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on this player.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `stale_version`: Others were faster every time. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    ban_player: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Not what this room is for.",
+                 *       "seconds": 300
+                 *     }
+                 */
+                "application/json": components["schemas"]["BanPlayer"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on this player.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `stale_version`: Others were faster every time. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    unban_player: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Not what this room is for."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Lift"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on this player.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: The account is not banned.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    list_sanctions: {
+        parameters: {
+            query: {
+                kind: "ban" | "mute";
+                /** @example 0193e5aa77d11f20c9a3 */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In force now, the newest first; `next_cursor` is null when there are no more. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "sanctions": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "kind": "ban",
+                     *           "whom": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "player_id": "0193e5a80b7716f3a95c",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "reason": "Not what this room is for.",
+                     *           "at": 1,
+                     *           "until": 1,
+                     *           "in_force": true,
+                     *           "ended": {
+                     *             "how": "lifted",
+                     *             "at": 1,
+                     *             "by": {
+                     *               "account_id": "0193e5a7c1d4a63b90ef",
+                     *               "name": "ann"
+                     *             },
+                     *             "reason": "Not what this room is for."
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0193e5aa77d11f20c9a3"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SanctionsReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    read_log: {
+        parameters: {
+            query?: {
+                /** @example mute */
+                action?: "mute" | "unmute" | "ban" | "unban" | "resolve_report" | "delete_message" | "edit_message" | "set_role";
+                /** @example 0193e5a7c1d4a63b90ef */
+                by?: string;
+                /** @example 0193e5a7c1d4a63b90ef */
+                whom?: string;
+                /** @example 0193e5aa77d11f20c9a3 */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Actions, the newest first; `next_cursor` is null when there are no more. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "action": "mute",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "whom": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "player_id": "0193e5a80b7716f3a95c",
+                     *           "reason": "Not what this room is for.",
+                     *           "at": 1,
+                     *           "details": {}
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0193e5aa77d11f20c9a3"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LogReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    change_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c1d4a63b90ef */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "role": "player",
+                 *       "reason": "Not what this room is for."
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChangeRole"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin. A browser's page of another origin calls. It is the caller's own account.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such account. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: It is a guest's, or the administrator's of the settings.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
     health_live: {
         parameters: {
             query?: never;
@@ -2769,16 +6870,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -2958,7 +7064,7 @@ export interface ClientToServerEvents {
   /** Say something to one player. */
   "chat:whisper": (
     data: Whisper,
-    acknowledge: Acknowledge<MessageReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "muted" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    acknowledge: Acknowledge<MessageReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "muted" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Put another text in a message's place: its author for some minutes, a moderator always. */
   "chat:edit": (
@@ -3010,10 +7116,40 @@ export interface ClientToServerEvents {
     data: Players,
     acknowledge: Acknowledge<PresenceReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
+  /** Friends with their presence, requests and blocks. */
+  "friends:list": (
+    data: Nothing,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Ask a player to be friends, or agree if he has asked; again, it changes nothing. */
+  "friends:add": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Agree to be friends with who has asked. */
+  "friends:accept": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** End a friendship, take a request back, or decline one; nothing to end is no error. */
+  "friends:remove": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Have nothing to do with a player: no whispers, challenges or requests, either way. */
+  "friends:block": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Take a block away; a friendship that was before it does not come back. */
+  "friends:unblock": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
   /** Offer a duel; it lives for a minute. */
   "duel:challenge": (
     data: Challenge,
-    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Start a duel that the caller was challenged to. */
   "duel:accept": (
@@ -3161,6 +7297,8 @@ export interface ClientToServerEvents {
 export interface ServerToClientEvents {
   /** The sign-in is complete; nothing comes before this but what was missed. */
   "session:ready": (data: SessionReady) => void;
+  /** The player has another name. */
+  "session:renamed": (data: Renamed, offset?: string) => void;
   /** Something that was sent without asking for an acknowledgement was refused. */
   "server:error": (data: ErrorObject) => void;
   /** The server ends the connection, and says why. An error never does. */
@@ -3179,6 +7317,8 @@ export interface ServerToClientEvents {
   "chat:muted": (data: MutedEvent, offset?: string) => void;
   /** Watched players show themselves in another way now. */
   "presence:changed": (data: PresenceReply) => void;
+  /** Another player is a friend now, has asked, or is nothing any more. */
+  "friends:changed": (data: FriendsChanged, offset?: string) => void;
   /** The player is challenged. */
   "duel:challenged": (data: DuelView, offset?: string) => void;
   /** A round came to its showdown. */

@@ -48,7 +48,10 @@ async def test_all_that_is_documented_happens_as_documented(
     await session(lone, table)
     await chat(lone, table)
     await moderation(lone, table)
+    await review(lone, table)
+    await sanctions(lone, table)
     await presence(lone, table)
+    await friends(lone, table)
     await duels(lone, table)
     await wallet(lone, table)
     await shop(lone, table)
@@ -81,9 +84,29 @@ async def accounts(server: Server, table: Table) -> None:
         assert (await table.call("GET", url, path))[0] == 401
     assert (await table.post(url, "/characters", {"name": "Zed"}, token))[0] == 201
     assert (await table.post(url, "/characters", {}, token))[0] == 422
+    await owning(server, table, token, mine["username"])
     assert (await table.post(url, "/auth/logout", None, token))[0] == 204
     assert (await table.post(url, "/auth/logout", None, token))[0] == 401
     assert (await table.post(url, "/auth/refresh", spent))[0] == 401
+
+
+async def owning(server: Server, table: Table, token: str, username: str) -> None:
+    url, ann = server.url, await table.seat(server.url)
+    guest = ann.tokens["access_token"]
+    body: dict[str, Any] = {"name": "Anna"}
+    path = f"/characters/{ann.id}"
+    assert (await table.call("PATCH", url, path, body, guest))[0] == 200
+    await ann.next("session:renamed")
+    assert (await table.call("PATCH", url, path, {"name": "Bella"}, guest))[0] == 429
+    body = {"username": f"{username}2", "password": PASSWORD}
+    assert (await table.post(url, "/me/register", body, guest))[0] == 200
+    assert (await table.post(url, "/me/register", body, guest))[0] == 409
+    body = {"password": PASSWORD, "new_password": f"{PASSWORD} 2"}
+    assert (await table.post(url, "/me/password", body, token))[0] == 204
+    assert (await table.post(url, "/me/password", body, token))[0] == 403
+    for method, path, status in (("GET", "/me/export", 200), ("DELETE", "/me", 204)):
+        assert (await table.call(method, url, path, token=guest))[0] == status
+        assert (await table.call(method, url, path))[0] == 401
 
 
 async def probes(server: Server, table: Table, documents: Contract) -> None:
@@ -172,6 +195,43 @@ async def moderation(server: Server, table: Table) -> None:
         assert await ann.fails(event, player_id=ann.id) == "forbidden"
 
 
+async def review(server: Server, table: Table) -> None:
+    """A message is reported, looked at, and its report closed."""
+    url, room, admin = server.url, new_room(), await table.admin(server.url)
+    ann, bob = await table.seat(url), await table.seat(url)
+    token, low = admin.tokens["access_token"], bob.tokens["access_token"]
+    await ann.do("chat:join", room=room)
+    sent = (await ann.do("chat:send", room=room, text="boo"))["message"]
+    which = await bob.do("chat:report", message_id=sent["id"], reason="rude")
+    one = f"/moderation/reports/{which['report_id']}"
+    reads = ["/moderation/reports", one, "/moderation/players?name=ann"]
+    reads += [f"/moderation/players/{ann.id}", "/moderation/sanctions?kind=mute"]
+    for path in (*reads, "/moderation/log?action=mute&limit=1"):
+        assert (await table.call("GET", url, path, token=token))[0] == 200
+        assert (await table.call("GET", url, path, token=low))[0] == 403
+    body = {"action": "mute", "note": "seen", "seconds": 5}
+    assert (await table.post(url, f"{one}/resolve", body, token))[0] == 200
+    assert (await table.post(url, f"{one}/resolve", body, token))[0] == 409
+    assert (await table.call("GET", url, "/moderation/reports?status=x", token=token))[0] == 422
+
+
+async def sanctions(server: Server, table: Table) -> None:
+    url, admin, ann = server.url, await table.admin(server.url), await table.seat(server.url)
+    token, body = admin.tokens["access_token"], {"reason": "rude"}
+    for what in ("mute", "unmute", "ban", "unban"):
+        path = f"/moderation/players/{ann.id}/{what}"
+        assert (await table.post(url, path, body, token))[0] == 200
+        assert (await table.post(url, path, {}, token))[0] == 422
+        if what == "ban":
+            assert (await ann.next("server:disconnect"))["code"] == "banned"
+    mine = {"username": f"mia-{uuid4().hex[:12]}", "password": PASSWORD}
+    _, tokens = await table.post(url, "/auth/register", mine)
+    path, role = f"/accounts/{tokens['account']['id']}/role", {"role": "moderator", **body}
+    assert (await table.call("PUT", url, path, role, token))[0] == 200
+    own = f"/accounts/{admin.tokens['account']['id']}/role"
+    assert (await table.call("PUT", url, own, role, token))[0] == 403
+
+
 async def presence(server: Server, table: Table) -> None:
     ann, bob = await table.seat(server.url), await table.seat(server.url)
     await ann.do("presence:watch", player_ids=[bob.id, NOBODY])
@@ -182,6 +242,22 @@ async def presence(server: Server, table: Table) -> None:
     assert await ann.fails("presence:set", status="invisible") == "validation_failed"
     for event in ("presence:watch", "presence:query", "presence:unwatch"):
         assert await ann.fails(event, player_ids=[7]) == "validation_failed"
+
+
+async def friends(server: Server, table: Table) -> None:
+    ann, bob = await table.seat(server.url, "ann"), await table.seat(server.url, "bob")
+    await ann.do("friends:add", player_id=bob.id)
+    await bob.next("friends:changed")
+    await bob.do("friends:accept", player_id=ann.id)
+    await bob.do("friends:remove", player_id=ann.id)
+    assert await bob.fails("friends:accept", player_id=ann.id) == "not_found"
+    await ann.do("friends:block", player_id=bob.id)
+    await ann.do("friends:list")
+    assert await bob.fails("friends:add", player_id=ann.id) == "forbidden"
+    await ann.do("friends:unblock", player_id=bob.id)
+    assert await ann.fails("friends:list", nonsense=1) == "validation_failed"
+    for event in ("friends:remove", "friends:block", "friends:unblock"):
+        assert await ann.fails(event, player_id=ann.id) == "validation_failed"
 
 
 async def duels(server: Server, table: Table) -> None:

@@ -17,7 +17,7 @@ from tests.harness import ROOT, Player, Server, Table, serving
 
 ROW = re.compile(r"^\| `(\S+)` \| (.+?) \| (.+?) \|", re.MULTILINE)
 PLACES = {
-    "what": "sign_in|refresh",
+    "what": "sign_in|refresh|report",
     "hash": "[0-9a-f]{32}",
     "node": "[0-9a-f]{8}",
     "address": "[0-9a-f.:]+",
