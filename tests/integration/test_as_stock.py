@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
@@ -25,8 +24,9 @@ from config.sections import Limits
 from server.engine import Engine
 from server.packets import Message
 from server.transport import GameSocket
+from tests.sizes import sized
 
-ROUNDS = int(os.environ.get("DIFFERENTIAL_ROUNDS", "2"))
+ROUNDS = sized("DIFFERENTIAL_ROUNDS", 2, 40)
 CLIENTS, SENDS, PATIENCE = 8, 12, 30.0
 WAYS = (["polling"], ["websocket"], ["polling", "websocket"])
 

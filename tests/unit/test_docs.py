@@ -27,17 +27,6 @@ ALERTS = (ROOT / "docs" / "alerts.yml").read_text("utf-8")
 DASHBOARD = json.loads((ROOT / "docs" / "grafana-dashboard.json").read_text("utf-8"))
 FOLDERS = ("config", "game", "state", "handlers", "server")
 FOLDERS += ("bench", "loadtest", "scripts", "tests", "docs")
-    "config",
-    "game",
-    "state",
-    "handlers",
-    "server",
-    "bench",
-    "loadtest",
-    "scripts",
-    "tests",
-    "docs",
-)
 
 SETTING_ROW = re.compile(r"^\| `(SHOWDOWN_\w+)` \|.*$", re.MULTILINE)
 SEED = "0123456789abcdef" * 4
