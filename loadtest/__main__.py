@@ -87,6 +87,9 @@ class Run:
             self._progress.guests(sum(self._guests.values()), self._scenario.load.players)
             return
         sample = Sample.load(said)
+        if kind == "end":  # what came when the time was over
+            self.whole.add(sample)
+            return
         second = self._told[line] = self._told.get(line, 0) + 1
         if len(self.seconds) < second:
             self.seconds.append(Sample())

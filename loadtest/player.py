@@ -202,7 +202,7 @@ class Player:
         if name == "session:ready":
             self._field.second.times["connect"].record((now() - self._began) * 1000)
             self._field.second.counts["connects"] += 1
-            if arguments[0]["recovered"]:
+            if arguments[0]["recovered"] and self.hearing.in_room:
                 self._set_ready()
             else:
                 self.hearing.asked_to_join()

@@ -26,7 +26,7 @@ class Progress:
 
     def second(self, number: int, seconds: float, one: Sample, all_: Sample) -> None:
         """Another second is over."""
-        if self._live or number % PLAIN_EVERY == 0:
+        if self._live or number % PLAIN_EVERY == 0 or number == int(seconds):
             self._draw(f"{bar(number / seconds)} {number:>4} s  {line(one, all_)}")
 
     def end(self) -> None:

@@ -37,7 +37,7 @@ class Room:
 class Hearing:
     """What one member has heard of its room."""
 
-    __slots__ = ("_between", "_counts", "_missing", "_next", "room")
+    __slots__ = ("_between", "_counts", "_early", "_missing", "_next", "room")
 
     def __init__(self, room: Room, counts: Counter[str]) -> None:
         self.room = room
@@ -45,9 +45,12 @@ class Hearing:
         self._next: int | None = None  # None: not in the room
         self._between = range(0)  # told between question and answer: shown, and perhaps heard
         self._missing: set[int] = set()
+        self._early: set[int] = set()  # heard before the answer to its question
 
     def asked_to_join(self) -> None:
         """From now on it may hear."""
+        self._next = None
+        self._early.clear()
         self._between = range(len(self.room.told), 0)
 
     def joined(self, history: Iterable[str]) -> None:
@@ -56,6 +59,8 @@ class Hearing:
         self._next = max(places) + 1 if places else 0
         self._between = range(self._between.start, self._next)
         self._missing.clear()
+        for place in sorted(self._early - set(range(self._next))):
+            self._take(place)
 
     def left(self) -> None:
         """It need not hear any more."""
@@ -65,15 +70,25 @@ class Hearing:
         """Count what is wrong with it."""
         place = self.room.place(message_id)
         if self._next is None:
-            return
-        if place >= self._next:
-            self._missing.update(range(self._next, place))
+            self._early.add(place)
+        else:
+            self._take(place)
+
+    def _take(self, place: int) -> None:
+        expected = self._next or 0
+        if place >= expected:
+            self._missing.update(range(expected, place))
             self._next = place + 1
         elif place in self._missing:
             self._missing.remove(place)
             self._counts["out_of_order"] += 1
         elif place not in self._between:
             self._counts["doubled"] += 1
+
+    @property
+    def in_room(self) -> bool:
+        """Whether it has been told that it is."""
+        return self._next is not None
 
     @property
     def complete(self) -> bool:

@@ -25,8 +25,8 @@ PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 DOCS = {page.stem: page.read_text("utf-8") for page in PAGES}
 ALERTS = (ROOT / "docs" / "alerts.yml").read_text("utf-8")
 DASHBOARD = json.loads((ROOT / "docs" / "grafana-dashboard.json").read_text("utf-8"))
-FOLDERS = ("config", "game", "state", "handlers", "server")
-FOLDERS += ("bench", "loadtest", "scripts", "tests", "docs")
+FOLDERS = ("config", "game", "state", "handlers", "server", "bench", "loadtest", "tests")
+
 
 SETTING_ROW = re.compile(r"^\| `(SHOWDOWN_\w+)` \|.*$", re.MULTILINE)
 SEED = "0123456789abcdef" * 4

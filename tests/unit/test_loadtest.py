@@ -89,6 +89,23 @@ def test_who_joins_has_to_hear_what_comes_after_what_he_was_shown():
     assert +late == Counter(doubled=1)
 
 
+def test_what_comes_before_the_answer_to_a_join_is_heard():
+    room = Room("room:a")
+    first, _ = member(room)
+    counts: Counter[str] = Counter()
+    hearing = Hearing(room, counts)
+    hearing.asked_to_join()
+    for one in "ab":
+        first.heard(one)
+    hearing.heard("b")  # told after the history was read, heard before it came
+    hearing.joined(["a"])
+    first.heard("c")
+    hearing.heard("c")
+    hearing.settle()
+    assert hearing.complete
+    assert not +counts
+
+
 def test_who_left_need_not_hear_anything():
     room = Room("room:a")
     one, _ = member(room)
