@@ -17,6 +17,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config.jobs import Jobs
+from config.ladder import Leaderboards, Match
 from config.sections import (
     Admin,
     Audit,
@@ -71,11 +73,14 @@ class Settings(BaseSettings):
     admin: Admin = Admin()
     limits: Limits = Limits()
     duels: Duels = Duels()
+    match: Match = Match()
+    leaderboards: Leaderboards = Leaderboards()
     economy: Economy = Economy()
     rob: Rob = Rob()
     blackjack: Blackjack = Blackjack()
     purchases: Purchases = Purchases()
     audit: Audit = Audit()
+    jobs: Jobs = Jobs()
     chat: Chat = Chat()
     presence: Presence = Presence()
     social: Social = Social()

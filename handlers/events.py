@@ -14,11 +14,13 @@ from handlers.accounts import Renamed
 from handlers.base import ServerEvent
 from handlers.blackjack import EndedGame
 from handlers.chat import TypingEvent
-from handlers.duels import OpponentView, RoundNews
+from handlers.fights import MatchLeft, OpponentView, RoundNews
 from handlers.friends import FriendsChanged
+from handlers.matchmaking import MatchFound
+from handlers.ports import DeadLetter
 from handlers.presence import PresenceReply
 from handlers.purchases import OrderNews
-from handlers.reactions import WalletChanged
+from handlers.reactions import RatingChanged, WalletChanged
 from handlers.rob import Notification
 from handlers.session import ServerNotice, SessionReady
 
@@ -59,6 +61,12 @@ EVENTS = (
         "The audit of the books found something.",
         "administrators",
     ),
+    ServerEvent(
+        "jobs:dead_letter",
+        DeadLetter,
+        "A job failed for good.",
+        "administrators",
+    ),
     ServerEvent("chat:message", ChatMessage, "Somebody said something.", THE_ROOM),
     ServerEvent("chat:edited", ChatMessage, "A message says something else now.", THE_ROOM),
     ServerEvent("chat:deleted", ChatMessage, "A message's text was taken away.", THE_ROOM),
@@ -91,6 +99,24 @@ EVENTS = (
     ServerEvent("duel:state", DuelView, "The duel went a step on.", ALL_OF_THEM),
     ServerEvent(
         "duel:ended", DuelView, "The duel is over; a last `duel:state` came before.", ALL_OF_THEM
+    ),
+    ServerEvent(
+        "match:found",
+        MatchFound,
+        "An opponent was found, and the duel has begun.",
+        "all connections of both",
+    ),
+    ServerEvent(
+        "match:left",
+        MatchLeft,
+        "The player waits for no opponent any more, without one.",
+        "all connections of the player",
+    ),
+    ServerEvent(
+        "rating:changed",
+        RatingChanged,
+        "A duel was rated, some moments after its end.",
+        "all connections of each fighter",
     ),
     ServerEvent(
         "wallet:changed",

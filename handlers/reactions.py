@@ -9,13 +9,17 @@ later. So a reaction may run twice, and must do no harm then: what may happen on
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from typing_extensions import TypedDict
 
-from game import economy, rooms
+from game import economy, ratings, rooms
+from game.duels import Duel
+from game.errors import DependencyUnavailable
 from handlers.base import World, periodic
 from state.ledger import Posting
+from state.standings import WEALTH
 
 SWEEP_SECONDS = 1.0
 ENDED_SECONDS = 0.25  # a winner waits half of it for his money
@@ -31,6 +35,17 @@ class WalletChanged(TypedDict):
     reason: str
     ref: str
     at: int
+
+
+class RatingChanged(TypedDict):
+    """A player's rating after a duel, and by what it changed; `score` is his on the board."""
+
+    duel_id: str
+    season: str
+    rating: int
+    uncertainty: int
+    score: int
+    change: int
 
 
 async def tell_owners(world: World, posting: Posting) -> None:
@@ -53,6 +68,12 @@ POSTED: tuple[Callable[[World, Posting], Awaitable[None]], ...] = (tell_owners,)
 
 async def react(world: World, postings: Sequence[Posting]) -> None:
     """Run what follows from these postings, and note that it has run."""
+    changes = [change for posting in postings for change in posting.changes]
+    owners = {owner for change in changes if (owner := economy.owner(change.account))}
+    try:
+        await world.ladder.boards.mark(WEALTH, owners)  # first: what is told is told once
+    except DependencyUnavailable:
+        return  # the coins have moved: that is no error, and what follows is done later
     for posting in postings:
         for reaction in POSTED:
             await reaction(world, posting)
@@ -66,29 +87,58 @@ async def tell_the_untold(world: World) -> None:
     await react(world, await world.economy.ledger.untold())
 
 
-# Duels: their ends are in an outbox of Redis
+# Duels: their ends are in an outbox of Redis, from the step that ended them on
 
 
-async def settle_stake(world: World, duel_id: str) -> None:
-    """Pay what was held for a duel, if it is over."""
-    await react(world, (await world.economy.stakes.settle(duel_id)).postings)
+async def settle_stake(world: World, duel: Duel) -> None:
+    """Pay what was held for a duel."""
+    await react(world, (await world.economy.stakes.settle(duel)).postings)
 
 
-DUEL_ENDED: tuple[Callable[[World, str], Awaitable[None]], ...] = (settle_stake,)
+async def rate_fighters(world: World, duel: Duel) -> None:
+    """Move the ratings and tell the two; what was moved before is only told again."""
+    if not ratings.counts(duel):
+        return
+    rated = await world.ladder.ratings.apply(duel)
+    await world.ladder.boards.mark(rated.season, [one.player_id for one in rated.changes])
+    for one in rated.changes:
+        news = RatingChanged(
+            duel_id=duel.id,
+            season=rated.season,
+            rating=one.rating,
+            uncertainty=one.uncertainty,
+            score=one.score,
+            change=one.change,
+        )
+        await world.publisher.emit("rating:changed", news, rooms.player(one.player_id))
+
+
+DUEL_ENDED: tuple[Callable[[World, Duel], Awaitable[None]], ...] = (settle_stake, rate_fighters)
+"""After every duel with a result, and the end of every challenge with a stake. The duel is
+as it ended: `status`, `winner_id`, `end_reason`. At least once, in this order."""
 
 
 @periodic("ended duels", lambda _: ENDED_SECONDS)
-async def settle_ended_duels(world: World) -> None:
+async def react_to_ended_duels(world: World) -> None:
     """Do what follows from the end of duels; one that fails is lent out again."""
-    for duel_id in await world.duels.ended():
-        for reaction in DUEL_ENDED:
-            await reaction(world, duel_id)
-        await world.duels.settled(duel_id)
+    ended = await world.duels.ended()
+    outcomes = await asyncio.gather(
+        *(_react_to_end(world, duel) for duel in ended), return_exceptions=True
+    )
+    for outcome in outcomes:  # one that fails must not hold up the others
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+async def _react_to_end(world: World, duel: Duel) -> None:
+    for reaction in DUEL_ENDED:
+        await reaction(world, duel)
+    await world.duels.settled(duel.id)
 
 
 @periodic("stakes left behind", lambda _: LEFT_SECONDS)
 async def settle_left_stakes(world: World) -> None:
     """Look after money whose duel never began, or was lost with Redis."""
     for duel_id in await world.economy.stakes.left():
-        await settle_stake(world, duel_id)
+        await react(world, (await world.economy.stakes.settle_left(duel_id)).postings)
         await world.economy.stakes.look_later(duel_id)

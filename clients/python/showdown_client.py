@@ -41,6 +41,30 @@ class ActionReply(TypedDict):
     entry: LogEntry
 
 
+class AddSchedule(TypedDict):
+    """Either `cron` (in the time zone `tz`) or `every` so many seconds.
+
+    `missed`: of runs that nobody was there for, `once` makes one, `each` all, `skip` none.
+    """
+
+    name: str
+    task: str
+    payload: NotRequired[dict[str, Any]]
+    cron: NotRequired[str | None]
+    every: NotRequired[int | None]
+    tz: NotRequired[str]
+    missed: NotRequired[Literal["once", "each", "skip"]]
+
+
+class AroundReply(TypedDict):
+    """Part of a board, the best first, and how many are on it; wealth has no seasons."""
+
+    board: Literal["rating", "wins", "wealth"]
+    season: str | None
+    entries: list[Entry]
+    total: int
+
+
 class AttemptReply(TypedDict):
     """What it came to: `amount` was taken, or paid if it failed.
 
@@ -74,6 +98,22 @@ class BanPlayer(TypedDict):
     seconds: NotRequired[int | None]
 
 
+class BatchItem(TypedDict):
+    """What became of one order: a job, or the code and text of its refusal."""
+
+    ok: bool
+    id: NotRequired[str]
+    status_url: NotRequired[str]
+    code: NotRequired[str]
+    detail: NotRequired[str]
+
+
+class BatchReply(TypedDict):
+    """What became of each order, in their order."""
+
+    jobs: list[BatchItem]
+
+
 class BoostView(TypedDict):
     """What works for the caller until then, in ms."""
 
@@ -87,6 +127,16 @@ class ChangeRole(TypedDict):
 
     role: Literal["player", "operator", "moderator", "admin"]
     reason: str
+
+
+class ChangeSchedule(TypedDict):
+    """What shall be otherwise."""
+
+    paused: NotRequired[bool | None]
+    cron: NotRequired[str | None]
+    every: NotRequired[int | None]
+    tz: NotRequired[str | None]
+    missed: NotRequired[Literal["once", "each", "skip"] | None]
 
 
 class CharacterAnswer(TypedDict):
@@ -137,6 +187,12 @@ class CheckView(TypedDict):
     since: int
 
 
+class Cleaned(TypedDict):
+    """How many were taken away."""
+
+    removed: int
+
+
 class Connected(TypedDict):
     """Connected: the session's id, and the one that a client goes on with after an absence."""
 
@@ -144,11 +200,37 @@ class Connected(TypedDict):
     pid: str
 
 
+class DeadLetter(TypedDict):
+    """A job that has failed for good: after how many attempts, and why the last one did.
+
+    `trace_id` finds the log line with the trace.
+    """
+
+    id: str
+    task: str
+    attempts: int
+    reason: str
+    trace_id: NotRequired[str]
+
+
+class DeadLettersReply(TypedDict):
+    """A page, the newest first; `next_before` is null on the last one."""
+
+    dead_letters: list[JobView]
+    next_before: str | None
+
+
 class DealerView(TypedDict):
     """The dealer's cards; the hole card is not among them before the end."""
 
     cards: list[str]
     total: int
+
+
+class Discard(TypedDict):
+    """Which, and why nobody needs it."""
+
+    reason: str
 
 
 Disconnect = Literal[
@@ -211,6 +293,14 @@ class EndedGame(TypedDict):
     """A game that came to its end without its player."""
 
     game: GameView
+
+
+class Entry(TypedDict):
+    """A player's place; equal scores have equal ranks: 1, 2, 2, 4."""
+
+    rank: int
+    player: RankedPlayer
+    score: int
 
 
 class EntryView(TypedDict):
@@ -376,6 +466,60 @@ class ItemView(TypedDict):
     effect: EffectView | None
 
 
+class JobBatch(TypedDict):
+    """Up to 100 jobs."""
+
+    jobs: list[JobOrder]
+
+
+class JobOrder(TypedDict):
+    """A job: its task, and what the task is given.
+
+    The same `key` of the same account and task is the same job, for as long as it is kept.
+    `delay` is in seconds; `priority` 1 is the most urgent, 10 the least.
+    """
+
+    task: str
+    payload: NotRequired[dict[str, Any]]
+    key: NotRequired[str | None]
+    delay: NotRequired[float]
+    priority: NotRequired[int]
+
+
+class JobReply(TypedDict):
+    """One job."""
+
+    job: JobView
+
+
+class JobView(TypedDict):
+    """A job. Times are ms since the epoch; `attempts` is how often it has been tried.
+
+    `result` is there when it is completed, `reason` when its last attempt failed, and
+    `trace_id`, which finds the log line with the trace, with it.
+    """
+
+    id: str
+    task: str
+    state: Literal["waiting", "delayed", "running", "completed", "failed", "cancelled"]
+    payload: dict[str, Any]
+    priority: int
+    attempts: int
+    created_at: int
+    progress: NotRequired[Progress]
+    started_at: NotRequired[int]
+    finished_at: NotRequired[int]
+    result: NotRequired[Any]
+    reason: NotRequired[str]
+    trace_id: NotRequired[str]
+
+
+class JobsReply(TypedDict):
+    """A page of jobs."""
+
+    jobs: list[JobView]
+
+
 class Joined(TypedDict):
     """A room as it is entered: who came first, how many they are, what was said last."""
 
@@ -406,6 +550,12 @@ class LedgerReply(TypedDict):
 
     entries: list[EntryView]
     next_before: str | None
+
+
+class LetterReply(TypedDict):
+    """The job, which waits again."""
+
+    job: JobView
 
 
 class Lift(TypedDict):
@@ -458,6 +608,28 @@ class LotView(TypedDict):
 
     count: int
     expires_at: int | None
+
+
+class MatchFound(TypedDict):
+    """The duel that has begun."""
+
+    duel: DuelView
+
+
+class MatchLeft(TypedDict):
+    """The player does not wait for an opponent any more, and why not."""
+
+    reason: Literal["left", "in_duel", "insufficient_funds"]
+
+
+class MatchView(TypedDict):
+    """Since when (ms) the player waits, for a duel with which stake, and how long (ms) others
+    have waited for that lately; null if there were too few.
+    """
+
+    waiting_since: int
+    stake: int
+    estimated_wait: int | None
 
 
 class MaybeDuelReply(TypedDict):
@@ -550,6 +722,13 @@ class OrderView(TypedDict):
     created_at: int
 
 
+class Ordered(TypedDict):
+    """The job, and where its state can be read."""
+
+    id: str
+    status_url: str
+
+
 class OwnView(TypedDict):
     """A fighter's own cards: those dealt until he has played, then the drawn ones."""
 
@@ -635,6 +814,70 @@ class PresenceView(TypedDict):
     in_duel: bool
 
 
+class Progress(TypedDict):
+    """How far a job has come."""
+
+    done: int
+    total: int
+
+
+class QueueReply(TypedDict):
+    """One queue."""
+
+    queue: QueueView
+
+
+class QueueView(TypedDict):
+    """A queue: one task's jobs by state, and how long (ms) the oldest has been waiting."""
+
+    name: str
+    profile: str
+    paused: bool
+    waiting: int
+    delayed: int
+    running: int
+    completed: int
+    failed: int
+    oldest_ms: int
+
+
+class QueuesReply(TypedDict):
+    """All queues."""
+
+    queues: list[QueueView]
+
+
+class RankedPlayer(TypedDict):
+    """Who it is."""
+
+    id: str
+    name: str
+
+
+class RatingChanged(TypedDict):
+    """A player's rating after a duel, and by what it changed; `score` is his on the board."""
+
+    duel_id: str
+    season: str
+    rating: int
+    uncertainty: int
+    score: int
+    change: int
+
+
+class RatingReply(TypedDict):
+    """A player's present season: docs/matchmaking.md says what the numbers mean."""
+
+    player_id: str
+    season: str
+    rating: int
+    uncertainty: int
+    score: int
+    wins: int
+    losses: int
+    draws: int
+
+
 class Readiness(TypedDict):
     """Whether the node is fit to serve, and the names of the checks that say no."""
 
@@ -653,6 +896,19 @@ class Renamed(TypedDict):
 
     player_id: str
     name: str
+
+
+class Replay(TypedDict):
+    """Up to 100 of them."""
+
+    ids: list[str]
+
+
+class ReplayReply(TypedDict):
+    """Those that wait again, and the code of the refusal of each other."""
+
+    replayed: list[str]
+    refused: dict[str, str]
 
 
 class ReportInContext(TypedDict):
@@ -724,13 +980,14 @@ class Resume(TypedDict):
     """What the player was at: the chat rooms that the connection is in, his duel, his mute.
 
     `duel` is the one that he fights, else the one that he has offered, else the newest that was
-    offered to him. `muted_until` is in ms. Both are null when there is none. `friend_requests`
-    is how many wait for his answer.
+    offered to him. `muted_until` is in ms. `match` says that he waits for an opponent. They are
+    null when there is none. `friend_requests` is how many wait for his answer.
     """
 
     rooms: list[str]
     duel: DuelView | None
     muted_until: int | None
+    match: MatchView | None
     friend_requests: int
 
 
@@ -783,6 +1040,38 @@ class SanctionsReply(TypedDict):
 
     sanctions: list[SanctionView]
     next_cursor: str | None
+
+
+class ScheduleReply(TypedDict):
+    """One schedule."""
+
+    schedule: ScheduleView
+
+
+class ScheduleView(TypedDict):
+    """A schedule: either `cron` (in the time zone `tz`) or `every` so many seconds.
+
+    `missed` says what becomes of runs that nobody was there for. Code's own schedules (`own`)
+    can be paused, but not changed or deleted.
+    """
+
+    name: str
+    task: str
+    payload: dict[str, Any]
+    cron: str | None
+    every: int | None
+    tz: str
+    missed: Literal["once", "each", "skip"]
+    paused: bool
+    own: bool
+    next_at: int
+    last_at: int | None
+
+
+class SchedulesReply(TypedDict):
+    """All schedules, by name."""
+
+    schedules: list[ScheduleView]
 
 
 class ServerNotice(TypedDict):
@@ -840,6 +1129,16 @@ class TokenAnswer(TypedDict):
     refresh_token: str
     token_type: str
     expires_in: int
+
+
+class TopReply(TypedDict):
+    """The same, and what to ask for the next page with; null if this is the last."""
+
+    board: Literal["rating", "wins", "wealth"]
+    season: str | None
+    entries: list[Entry]
+    total: int
+    next_after: str | None
 
 
 class TradeReply(TypedDict):
@@ -1067,6 +1366,28 @@ class Showdown:
                 rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call("POST", "/api/v1/characters", {"name": name})
+        return answer
+
+    async def board(
+        self,
+        *,
+        board: Literal["rating", "wins", "wealth"],
+        limit: int | None = None,
+        season: str | None = None,
+        after: str | None = None,
+    ) -> TopReply:
+        """The best of a board, as `leaderboard:top`.
+
+        Raises:
+            Refused: validation_failed, unauthenticated, token_expired, token_revoked,
+                forbidden, not_found, banned, rate_limited, dependency_unavailable,
+                timeout, internal.
+        """
+        answer: TopReply = await self._call(
+            "GET",
+            f"/api/v1/leaderboards/{board}",
+            query={**_given({"limit": limit, "season": season, "after": after})},
+        )
         return answer
 
     async def rename_character(self, *, id: str, name: str) -> CharacterAnswer:
@@ -1499,6 +1820,75 @@ class Showdown:
         answer: MaybeDuelReply = await self._ask("duel:active", {})
         return answer
 
+    async def match_join(self, *, stake: int | None = None) -> MatchView:
+        """Wait for an opponent with the same stake; again is the same wait.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                conflict, insufficient_funds, already_in_duel, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: MatchView = await self._ask("match:join", {**_given({"stake": stake})})
+        return answer
+
+    async def match_leave(self) -> Empty:
+        """Wait no more; it is no error not to wait.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                conflict, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Empty = await self._ask("match:leave", {})
+        return answer
+
+    async def leaderboard_top(
+        self,
+        *,
+        board: Literal["rating", "wins", "wealth"],
+        limit: int | None = None,
+        season: str | None = None,
+        after: str | None = None,
+    ) -> TopReply:
+        """The best of a board.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: TopReply = await self._ask(
+            "leaderboard:top",
+            {"board": board, **_given({"limit": limit, "season": season, "after": after})},
+        )
+        return answer
+
+    async def leaderboard_around(
+        self,
+        *,
+        board: Literal["rating", "wins", "wealth"],
+        limit: int | None = None,
+        season: str | None = None,
+    ) -> AroundReply:
+        """The caller's place and those next to it; no entries if he is not on the board.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: AroundReply = await self._ask(
+            "leaderboard:around", {"board": board, **_given({"limit": limit, "season": season})}
+        )
+        return answer
+
+    async def rating_get(self, *, player_id: str | None = None) -> RatingReply:
+        """How strong a player seems to be, and how his duels of this season ended.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: RatingReply = await self._ask("rating:get", {**_given({"player_id": player_id})})
+        return answer
+
     async def duel_spectate(self, *, duel_id: str) -> WatchedReply:
         """Watch others fight, without their hands.
 
@@ -1765,6 +2155,11 @@ class Showdown:
 
     @overload
     def on(
+        self, event: Literal["jobs:dead_letter"], handler: Callable[[DeadLetter], object]
+    ) -> None: ...
+
+    @overload
+    def on(
         self, event: Literal["chat:message"], handler: Callable[[ChatMessage], object]
     ) -> None: ...
 
@@ -1814,6 +2209,19 @@ class Showdown:
 
     @overload
     def on(self, event: Literal["duel:ended"], handler: Callable[[DuelView], object]) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["match:found"], handler: Callable[[MatchFound], object]
+    ) -> None: ...
+
+    @overload
+    def on(self, event: Literal["match:left"], handler: Callable[[MatchLeft], object]) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["rating:changed"], handler: Callable[[RatingChanged], object]
+    ) -> None: ...
 
     @overload
     def on(

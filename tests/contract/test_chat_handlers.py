@@ -54,9 +54,13 @@ async def world(redis: RedisStore, documents: DocumentStore) -> World:
         friends=Friends(documents, SETTINGS.social, clock),
         economy=cast("Any", None),
         moderation=Moderation.build(documents, clock),
+        ladder=cast("Any", None),
         belongings=cast("Any", None),
         deletions=cast("Any", None),
         publisher=cast("Publisher", Recorder()),
+        jobs=cast("Any", None),
+        schedules=cast("Any", None),
+        upkeep=cast("Any", None),
         reactions=cast("Any", None),
     )
 

@@ -78,9 +78,13 @@ class Node:
             friends=elsewhere,
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
             moderation=elsewhere,
+            ladder=elsewhere,
             belongings=elsewhere,
             deletions=elsewhere,
             publisher=cast("Any", self.publisher),
+            jobs=elsewhere,
+            schedules=elsewhere,
+            upkeep=elsewhere,
             reactions=elsewhere,
         )
 

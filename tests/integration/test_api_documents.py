@@ -26,6 +26,7 @@ PASSWORD = "correct horse"
 NOBODY = "0" * 20
 MOVES = {"hit", "stand", "double", "split", "insure"}
 GAMES = 300
+NO_DAY = {"task": "reports.economy", "payload": {"day": "2026-19-01"}}
 ELSEWHERE = {("on.server.notice", True)}  # tests/integration/test_audit.py
 HOLD_ALL = [0, 1, 2, 3, 4]
 
@@ -53,9 +54,12 @@ async def test_all_that_is_documented_happens_as_documented(
     await presence(lone, table)
     await friends(lone, table)
     await duels(lone, table)
+    await matches(lone, table)
+    await leaderboards(lone, table)
     await wallet(lone, table)
     await shop(lone, table)
     await blackjack(lone, table)
+    await jobs(lone, table)
     async with stripe() as bank:
         server = host.start(Server, BLACKJACK__IDLE_SECONDS=1, **at_bank(bank))
         await purchases(server, table, bank, documents)
@@ -303,6 +307,39 @@ async def back_and_forth(ann: Player, bob: Player) -> None:
     assert (await ann.next("duel:opponent"))["connected"] is True
 
 
+async def matches(server: Server, table: Table) -> None:
+    ann, bob = await table.seat(server.url, "ann"), await table.seat(server.url, "bob")
+    assert await ann.fails("match:join", stake=-1) == "validation_failed"
+    assert await ann.fails("match:leave", nonsense=1) == "validation_failed"
+    await ann.do("match:join", stake=7)
+    await ann.do("match:leave")
+    await ann.next("match:left")
+    for player in (ann, bob):
+        await player.do("match:join", stake=8)
+    duel = (await ann.next("match:found"))["duel"]
+    await bob.next("match:found")
+    await ann.do("duel:forfeit", duel_id=duel["id"])
+    await ann.next("rating:changed")
+
+
+async def leaderboards(server: Server, table: Table) -> None:
+    ann = await table.seat(server.url, "ann")
+    for board in ("rating", "wins", "wealth"):
+        for event in ("leaderboard:top", "leaderboard:around"):
+            await ann.do(event, board=board, limit=5)
+            assert await ann.fails(event, board=board, season="1999-q1") == "not_found"
+    await ann.do("rating:get")
+    assert await ann.fails("rating:get", player_id=NOBODY) == "not_found"
+    token = ann.tokens["access_token"]
+    for path, status in (
+        ("wins?limit=2", 200),
+        ("wins?limit=0", 422),
+        ("wins?season=1999-q1", 404),
+    ):
+        called = await table.call("GET", server.url, f"/leaderboards/{path}", token=token)
+        assert called[0] == status
+
+
 async def wallet(server: Server, table: Table) -> None:
     ann, bob = await table.seat(server.url), await table.seat(server.url)
     await ann.do("wallet:get")
@@ -371,6 +408,68 @@ async def purchases(server: Server, table: Table, bank: Stripe, documents: Contr
             assert answer.status == status
             documents.called("POST", path, status, await answer.json(content_type=None), body=paid)
     await ann.next("purchase:changed")
+
+
+async def jobs(server: Server, table: Table) -> None:
+    admin = await table.admin(server.url)
+    token = admin.tokens["access_token"]
+
+    async def call(status: int, method: str, path: str, body: object = None) -> Any:
+        said, answer = await table.call(method, server.url, path, body, token)
+        assert said == status, answer
+        return answer
+
+    dead = [await call(202, "POST", "/jobs", NO_DAY) for _ in range(2)]
+    letters = [(await admin.next("jobs:dead_letter", seconds=30))["id"] for _ in dead]
+    await call(422, "POST", "/jobs", {"task": "reports.economy", "payload": {"day": 1}})
+    waiting = {"task": "reports.economy", "delay": 600}
+    items = (await call(202, "POST", "/jobs/batch", {"jobs": [waiting, {"task": "none"}]}))["jobs"]
+    assert [item["ok"] for item in items] == [True, False]
+    await call(422, "POST", "/jobs/batch", {"jobs": []})
+    job = f"/jobs/{items[0]['id']}"
+    assert (await call(200, "GET", job))["job"]["state"] == "delayed"
+    assert (await call(202, "DELETE", job))["job"]["state"] == "cancelled"
+    await call(409, "DELETE", job)
+    await call(404, "GET", "/jobs/reports.economy-nobody")
+    await call(404, "POST", "/jobs/reports.economy-nobody/retry")
+    await call(202, "POST", f"/jobs/{letters[0]}/retry")
+    await admin.next("jobs:dead_letter", seconds=30)
+    await call(200, "GET", "/dead-letters?limit=1")
+    await call(422, "GET", "/dead-letters?limit=0")
+    await call(202, "POST", f"/dead-letters/{letters[0]}/replay")
+    await admin.next("jobs:dead_letter", seconds=30)
+    await call(404, "POST", "/dead-letters/reports.economy-nobody/replay")
+    await call(202, "POST", "/dead-letters/replay", {"ids": [letters[0], "none-1"]})
+    await admin.next("jobs:dead_letter", seconds=30)
+    await call(422, "POST", "/dead-letters/replay", {"ids": []})
+    for letter in letters:
+        await call(204, "POST", f"/dead-letters/{letter}/discard", {"reason": "no such day"})
+    await call(404, "POST", f"/dead-letters/{letters[0]}/discard", {"reason": "again"})
+    for path in ("/queues", "/schedules"):
+        assert (await table.call("GET", server.url, path))[0] == 401
+    await queues(call)
+
+
+async def queues(call: Any) -> None:
+    good, bad = "/queues/reports.economy", "/queues/none"
+    await call(200, "GET", "/queues")
+    for method, path in (
+        ("GET", "/stats"),
+        ("GET", "/jobs?state=completed"),
+        ("POST", "/pause"),
+        ("POST", "/resume"),
+        ("DELETE", "/clean?state=completed&older=60"),
+    ):
+        await call(200, method, good + path)
+        await call(404, method, bad + path)
+    new = {"name": "lately", "task": "reports.economy", "cron": "0 8 * * *"}
+    await call(201, "POST", "/schedules", new)
+    await call(409, "POST", "/schedules", new)
+    await call(200, "GET", "/schedules")
+    await call(200, "PATCH", "/schedules/lately", {"paused": True})
+    await call(404, "PATCH", "/schedules/nobody", {"paused": True})
+    await call(204, "DELETE", "/schedules/lately")
+    await call(409, "DELETE", "/schedules/audit")
 
 
 async def left_alone(server: Server, table: Table) -> None:
