@@ -97,12 +97,14 @@ class WebSocket(asyncio.Protocol):
     def pause_reading(self) -> None:
         """Let what else the client sends wait in the kernel, and then with the client."""
         self._reading_paused = True
-        self.transport.pause_reading()
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Take more."""
         self._reading_paused = False
-        self.transport.resume_reading()
+        if not self.transport.is_closing():  # uvloop's raises then
+            self.transport.resume_reading()
 
 
 class TakenOver(web.StreamResponse):

@@ -170,6 +170,9 @@ async def test_the_frame_reader_slows_down_who_is_not_read() -> None:
     class Wire:
         paused = False
 
+        def is_closing(self) -> bool:
+            return False
+
         def pause_reading(self) -> None:
             self.paused = True
 
