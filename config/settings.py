@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.jobs import Jobs
 from config.ladder import Leaderboards, Match
+from config.outbound import Email, Notifications, Push, Webhooks
 from config.sections import (
     Admin,
     Audit,
@@ -80,6 +81,10 @@ class Settings(BaseSettings):
     blackjack: Blackjack = Blackjack()
     purchases: Purchases = Purchases()
     audit: Audit = Audit()
+    webhooks: Webhooks = Webhooks()
+    notifications: Notifications = Notifications()
+    email: Email = Email()
+    push: Push = Push()
     jobs: Jobs = Jobs()
     chat: Chat = Chat()
     presence: Presence = Presence()

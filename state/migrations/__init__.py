@@ -25,6 +25,7 @@ from state.migrations import (
     m0011_friends,
     m0012_belongings,
     m0021_ratings,
+    m0031_outbound,
     m0041_moderation,
 )
 
@@ -50,6 +51,7 @@ MIGRATIONS = (
     Migration(11, "the indexes of friends", m0011_friends.run),
     Migration(12, "the indexes of belongings", m0012_belongings.run),
     Migration(21, "the indexes of ratings", m0021_ratings.run),
+    Migration(31, "webhooks and notifications", m0031_outbound.run),
     Migration(41, "the queue of reports, mutes, bans and their log", m0041_moderation.run),
 )
 

@@ -16,6 +16,7 @@ import pytest
 
 from tests.documented import Contract, contract
 from tests.harness import ADMIN, ADMIN_PASSWORD, Player, Server, Table
+from tests.integration import outbound_stories
 from tests.integration.chat_kit import new_room
 from tests.integration.hosting import Host
 from tests.integration.stripe import SECRET, Stripe, stripe
@@ -27,7 +28,11 @@ NOBODY = "0" * 20
 MOVES = {"hit", "stand", "double", "split", "insure"}
 GAMES = 300
 NO_DAY = {"task": "reports.economy", "payload": {"day": "2026-19-01"}}
-ELSEWHERE = {("on.server.notice", True)}  # tests/integration/test_audit.py
+ELSEWHERE = {
+    ("on.server.notice", True),  # tests/integration/test_audit.py
+    ("on.webhook.disabled", True),  # tests/integration/test_webhooks.py
+    ("webhooks_replay", True),  # as above
+}
 HOLD_ALL = [0, 1, 2, 3, 4]
 
 
@@ -61,9 +66,12 @@ async def test_all_that_is_documented_happens_as_documented(
     await blackjack(lone, table)
     await jobs(lone, table)
     async with stripe() as bank:
-        server = host.start(Server, BLACKJACK__IDLE_SECONDS=1, **at_bank(bank))
+        knobs = {"BLACKJACK__IDLE_SECONDS": 1, "EMAIL__HOST": "127.0.0.1", "EMAIL__PORT": 1}
+        server = host.start(Server, **knobs, **at_bank(bank))
         await purchases(server, table, bank, documents)
         await left_alone(server, table)
+        await outbound_stories.webhooks(server, table)
+        await outbound_stories.notifications(server, table, documents)
     documented = set(documents.operations())
     assert documented - documents.seen == ELSEWHERE, "documented, but driven by no story"
     assert documents.seen <= documented | {(key, False) for key, _ in documented}
