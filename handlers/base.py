@@ -297,7 +297,8 @@ class Command(Generic[P]):
         self.event = event
         self.payload = payload
         self.handler = handler
-        self.validate = TypeAdapter(payload).validate_python  # built once, not per event
+        # Built once, not per event; the adapter's own method looks at eight options first.
+        self.validate = TypeAdapter(payload).validator.validate_python
         self.__doc__ = handler.__doc__
 
     async def __call__(self, cmd: P, ctx: Context) -> Any:

@@ -166,7 +166,6 @@ def build(
         places=Places(hub, adapter, watchers, recovery),
         publisher=publisher,
         authenticator=authenticator,
-        addresses=addresses,
         metrics=metrics,
     )
     sockets = SocketServer(

@@ -23,7 +23,8 @@ from game.errors import DependencyUnavailable
 from handlers.base import Once
 from server.backlog import Backlog
 from server.metrics import Metrics
-from server.transport import GameSocket, Message
+from server.packets import Message
+from server.transport import GameSocket
 from state.connect import RedisStore, Subscription
 from state.recovery import NODES, PREFIX, START_OVER, Recovery, channel
 

@@ -23,10 +23,10 @@ from handlers.session import Resume, SessionReady
 from server.auth import Authenticator
 from server.boundary import Boundary, Outcome, new_request_id
 from server.broadcast import Clients, RoomPublisher, event_packet
-from server.http_address import Addresses
 from server.metrics import Metrics
+from server.packets import Message
 from server.session import Places, Session
-from server.transport import GameSocket, Message
+from server.transport import GameSocket
 from state.live import Seat
 from state.recovery import Event, Taken, new_pid
 
@@ -58,7 +58,6 @@ class Reception:
         places: Places,
         publisher: RoomPublisher,
         authenticator: Authenticator,
-        addresses: Addresses,
         metrics: Metrics,
     ) -> None:
         self.draining = False
@@ -72,7 +71,6 @@ class Reception:
         self._places = places
         self._publisher = publisher
         self._authenticator = authenticator
-        self._addresses = addresses
         self._metrics = metrics
 
     def context(self, session: Session, request_id: str) -> Context:
@@ -164,8 +162,7 @@ class Reception:
         return sid
 
     def _session(self, socket: GameSocket, caller: Caller, sid: str, pid: str) -> Session:
-        address = self._addresses.of(socket.request)
-        session = Session(sid, pid, socket, caller, address, self._settings, self._places)
+        session = Session(sid, pid, socket, caller, self._settings, self._places)
         socket.seat = self.sessions[sid] = session
         self._clients.seat(sid, socket.sid)
         self._metrics.connections.set(len(self.sessions))
