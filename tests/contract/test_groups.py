@@ -313,7 +313,7 @@ async def test_jobs_follow_their_primary(group: Group) -> None:
     witness, no_documents = Witness(), cast("DocumentStore", None)
     async with (
         RedisStore(group.url, QUICK) as store,
-        working((store, group.url, no_documents), noting(witness.note)) as bench,
+        working((store, no_documents), noting(witness.note)) as bench,
     ):
         await bench.ended(await bench.order("before"))
         in_cluster = "+cluster" in group.url
