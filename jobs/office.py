@@ -26,6 +26,7 @@ from state.job_orders import JobOrders
 from state.schedules import ScheduleBook
 
 RETRIES = 2  # of an order; then it is for the caller to try again
+CONNECTIONS = 8  # for orders and questions, which take a millisecond each
 
 
 class Office:
@@ -52,7 +53,7 @@ class Office:
         self._redis = redis
         self._metrics = metrics
         self._hired = [task for task in tasks if task.name in hired]
-        self._client = engine.client(redis, settings.redis.timeout_seconds, RETRIES)
+        self._client = engine.client(redis, settings.redis.timeout_seconds, RETRIES, CONNECTIONS)
         self._marks = JobMarks(redis, settings.jobs.keep_seconds)
         self._orders = JobOrders(documents, now)
         make = partial(engine.Queue, redis=self._client, breaker=engine.breaker(observe))
@@ -80,6 +81,8 @@ class Office:
 
     async def prepare(self) -> None:
         """Make what the jobs stand on."""
+        # All of the pool at once: later, nobody waits for a connection to be made.
+        await asyncio.gather(*(self._client.ping() for _ in range(CONNECTIONS)))
         await asyncio.to_thread(self.queues.open)
         await self._orders.prepare()
         await self.scheduler.prepare(own_schedules(self._settings))
