@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config.jobs import Jobs
 from config.ladder import Leaderboards, Match
 from config.sections import (
     Admin,
@@ -79,6 +80,7 @@ class Settings(BaseSettings):
     blackjack: Blackjack = Blackjack()
     purchases: Purchases = Purchases()
     audit: Audit = Audit()
+    jobs: Jobs = Jobs()
     chat: Chat = Chat()
     presence: Presence = Presence()
     social: Social = Social()

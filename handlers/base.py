@@ -10,18 +10,28 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    NamedTuple,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+)
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 from typing_extensions import TypedDict
 
 from game.economy import INT64_MAX
 from game.errors import Forbidden, Unauthenticated
+from handlers.ports import DeadLetter, Jobs, Provider, Schedules
 
 if TYPE_CHECKING:
     from config.settings import Settings
     from game.disconnects import Disconnect
-    from game.purchases import Order, Word
     from state.accounts import Accounts
     from state.archive import Archive
     from state.belongings import Belongings
@@ -37,6 +47,7 @@ if TYPE_CHECKING:
     from state.profiles import Profiles
     from state.rates import Rates
     from state.tokens import Tokens
+    from state.upkeep import Upkeep
 
 MODERATORS = frozenset({"moderator", "admin"})
 OPERATORS = frozenset({"operator", "admin"})
@@ -57,6 +68,12 @@ class Nothing(Payload):
 
 class Empty(TypedDict):
     """`{}`: done, and there is nothing to tell."""
+
+
+class TaskPayload(Payload):
+    """What a job is given; `task` names the one that does it."""
+
+    task: ClassVar[str]
 
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")]
@@ -171,40 +188,6 @@ class Publisher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Checkout:
-    """Where an order is paid; `word` if there is nothing to pay and that is all."""
-
-    url: str | None
-    word: Word | None
-
-
-class Provider(Protocol):
-    """Who takes the money for coins."""
-
-    @property
-    def name(self) -> str:
-        """Its name, for clients."""
-
-    @property
-    def notice(self) -> str:
-        """A sentence for players, if there is something to say; else empty."""
-
-    async def open(self, order: Order) -> Checkout:
-        """Ask for an order's money; asked again for the same order it is the same.
-
-        Raises:
-            DependencyUnavailable: the provider does not answer.
-        """
-
-    def read(self, text: str, signature: str, at: int) -> Word | None:
-        """What a signed webhook says of an order, None for anything else.
-
-        Raises:
-            NotFound, Unauthenticated, MalformedPayload: it is not the provider's word.
-        """
-
-
-@dataclass(frozen=True, slots=True)
 class World:
     """What all handlers share; built once, in server/bootstrap.py."""
 
@@ -226,6 +209,9 @@ class World:
     belongings: Belongings
     deletions: Deletions
     publisher: Publisher
+    jobs: Jobs
+    schedules: Schedules
+    upkeep: Upkeep
     reactions: Callable[[World, Sequence[Posting]], Awaitable[None]]
     """handlers/reactions.py, which the handlers must not know."""
     provider: Provider | None = None
@@ -422,3 +408,5 @@ class Catalogue:
     exporting: tuple[Export, ...] = ()
     """What belongs to a player, by kind, for the file that he can ask for."""
     tasks: tuple[Periodic, ...] = ()
+    dead_letters: tuple[Callable[[World, DeadLetter], Awaitable[None]], ...] = ()
+    """After a job failed for good; a process that dies right then runs them not."""

@@ -17,6 +17,7 @@ from handlers.chat import TypingEvent
 from handlers.fights import MatchLeft, OpponentView, RoundNews
 from handlers.friends import FriendsChanged
 from handlers.matchmaking import MatchFound
+from handlers.ports import DeadLetter
 from handlers.presence import PresenceReply
 from handlers.purchases import OrderNews
 from handlers.reactions import RatingChanged, WalletChanged
@@ -58,6 +59,12 @@ EVENTS = (
         "server:notice",
         ServerNotice,
         "The audit of the books found something.",
+        "administrators",
+    ),
+    ServerEvent(
+        "jobs:dead_letter",
+        DeadLetter,
+        "A job failed for good.",
         "administrators",
     ),
     ServerEvent("chat:message", ChatMessage, "Somebody said something.", THE_ROOM),

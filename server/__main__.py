@@ -1,4 +1,4 @@
-"""`showdown serve`, `showdown audit` and `showdown settings`."""
+"""`showdown serve`, `showdown work`, `showdown audit` and `showdown settings`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ def main(argv: list[str] | None = None) -> int:
             return audits.run(settings)
         from server import serve  # noqa: PLC0415 - imports the whole server, after the settings
 
+        if arguments.command == "work":
+            return serve.work(settings, arguments.queues)
         return serve.run(settings)
     except tree.SettingsError as error:
         print(f"showdown: {error}", file=sys.stderr)
@@ -39,9 +41,16 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     serve = commands.add_parser("serve", help="start the server; without URLs, on embedded stores")
     serve.add_argument("--port", type=int, help="instead of SHOWDOWN_PORT")
     serve.add_argument("--workers", type=int, help="instead of SHOWDOWN_WORKERS")
+    work = commands.add_parser("work", help="work on queues, without clients; on stores of URLs")
+    work.add_argument("--port", type=int, help="of its probes, instead of SHOWDOWN_PORT")
+    work.add_argument("--queues", type=_names, default=(), help="a,b,…; all if not given")
     commands.add_parser("audit", help="check the books: a JSON report; exit code 1 for findings")
     commands.add_parser("settings", help="print all settings in force, secrets masked")
     return parser.parse_args(argv)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for name in text.split(",") if name)
 
 
 def _print_settings(settings: Any) -> int:

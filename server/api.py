@@ -66,6 +66,10 @@ class Api:
         app.middlewares.append(self._middleware())
         for route in catalogue.routes:
             app.router.add_route(route.method, API + route.path, self._handler(route))
+        self.mount_probes(app)
+
+    def mount_probes(self, app: web.Application) -> None:
+        """Add health and metrics."""
         app.router.add_get("/health/live", self._live)
         app.router.add_get("/health/ready", self._ready)
         app.router.add_get("/health", self._full_health)

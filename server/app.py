@@ -16,7 +16,7 @@ from aiohttp import web
 from config.logging import get_logger
 from config.settings import SettingsError
 from game.errors import DependencyUnavailable
-from server.audits import LOOK_SECONDS
+from jobs.workers import CANCEL_SECONDS, GAUGE_SECONDS
 from server.bootstrap import Parts
 from server.forward import ENGINE_PATH, Forwarder
 from server.health import LAG_EVERY, PROBE_SECONDS
@@ -37,12 +37,16 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where a node listens: its port, shared by workers, and its own door for forwarding."""
+    """Where a node listens: its port, shared by workers, and its own door for forwarding.
+
+    `probes`: it has no clients, only those who ask for its health and its metrics.
+    """
 
     address: str
     port: int
     shared: bool = False
     door: Path | None = None
+    probes: bool = False
 
 
 @asynccontextmanager
@@ -51,6 +55,7 @@ async def running(parts: Parts, listen: Listen) -> AsyncIterator[int]:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(parts.redis)
         await stack.enter_async_context(parts.documents)
+        stack.push_async_callback(parts.office.close)
         await _prepare(parts)
         stack.push_async_callback(_last_words, parts)
         _start_tasks(parts)
@@ -58,7 +63,7 @@ async def running(parts: Parts, listen: Listen) -> AsyncIterator[int]:
             Forwarder(parts.node, listen.door, parts.settings.limits.frame_bytes)
         )
         runner = web.AppRunner(
-            _application(parts, forwarder),
+            _probes(parts) if listen.probes else _application(parts, forwarder),
             access_log=None,
             keepalive_timeout=KEEPALIVE_SECONDS,
             shutdown_timeout=parts.settings.shutdown.close_seconds,
@@ -89,6 +94,7 @@ async def _prepare(parts: Parts) -> None:
         raise SettingsError(str(error)) from None
     await world.accounts.prepare()
     await world.archive.prepare()
+    await parts.office.prepare()
     if admin.username and admin.password:
         secret = admin.password.get_secret_value()
         families = await world.accounts.ensure_admin(admin.username, secret)
@@ -100,9 +106,10 @@ async def _prepare(parts: Parts) -> None:
 async def _hearing(parts: Parts) -> None:
     """Wait until the node hears the others: a start that was announced is ready."""
     async with asyncio.timeout(START_SECONDS):
-        while not parts.adapter.ready:  # noqa: ASYNC110 - once, for some milliseconds
+        while not (parts.adapter.ready and parts.office.workers.healthy):  # noqa: ASYNC110 - once, for some milliseconds
             await asyncio.sleep(POLL_SECONDS / 5)
     parts.health.set("adapter", ok=True)
+    parts.health.set("jobs", ok=True)
 
 
 async def _answering(ping: Any) -> None:
@@ -133,9 +140,29 @@ def _start_tasks(parts: Parts) -> None:
     keep("bury", parts.membership.bury_the_dead, every=settings.nodes.heartbeat_seconds)
     keep("presence", parts.watchers.tell, every=settings.presence.batch_seconds)
     keep("recheck", lambda: _recheck(parts), every=RECHECK_SECONDS)
-    keep("audit", parts.auditor.look, every=LOOK_SECONDS)
+    _start_jobs(parts)
     for task in parts.catalogue.tasks:
         keep(task.name, partial(task, parts.world), every=task.seconds(settings))
+
+
+def _start_jobs(parts: Parts) -> None:
+    keep, settings, office = parts.supervisor.keep, parts.settings.jobs, parts.office
+    parts.health.set("jobs", ok=False)
+
+    async def probe() -> None:
+        parts.health.set("jobs", ok=office.workers.healthy)
+
+    async def audit_findings() -> None:
+        parts.metrics.audit_findings.set(await parts.world.upkeep.log.findings())
+
+    for worker in office.workers.workers:
+        keep(f"work {worker.task.name}", worker.run)
+    keep("probe jobs", probe, every=PROBE_SECONDS / 4)
+    keep("cancelled jobs", office.workers.stop_cancelled, every=CANCEL_SECONDS)
+    keep("orders of money", office.relay.look, every=settings.relay_seconds)
+    keep("schedules", office.scheduler.look, every=settings.look_seconds)
+    keep("job gauges", office.workers.show, every=GAUGE_SECONDS)
+    keep("audit findings", audit_findings, every=GAUGE_SECONDS)
 
 
 async def _recheck(parts: Parts) -> None:
@@ -167,6 +194,13 @@ def _application(parts: Parts, forwarder: Forwarder) -> web.Application:
     return app
 
 
+def _probes(parts: Parts) -> web.Application:
+    app = web.Application()
+    parts.api.mount_probes(app)
+    app.on_response_prepare.append(_name_no_versions)
+    return app
+
+
 async def _name_no_versions(_: web.Request, response: web.StreamResponse) -> None:
     """The stock header says which Python and which aiohttp this is; that is nobody's business."""
     response.headers["Server"] = "Showdown"
@@ -185,7 +219,8 @@ async def _send_away(parts: Parts) -> None:
     """Tell balancers, then clients, then let what runs come to its end."""
     parts.health.set("draining", ok=False)
     log.info("draining", connections=len(parts.reception.sessions))
-    await parts.sockets.drain(parts.settings.shutdown.grace_seconds)
+    grace = parts.settings.shutdown.grace_seconds
+    await asyncio.gather(parts.sockets.drain(grace), parts.office.workers.stop())
     if not await parts.boundary.wait_idle(parts.settings.shutdown.close_seconds):
         log.warning("handlers_cut_off")
 

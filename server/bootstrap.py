@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import SecretStr
 
 from config.settings import Settings
 from handlers import reactions
 from handlers.base import Catalogue, World
+from jobs.base import Task
+from jobs.office import Office
 from server import payments
 from server.api import Api
-from server.audits import Auditor
 from server.auth import Authenticator
 from server.backlog import Backlog
-from server.boundary import Boundary
+from server.boundary import Boundary, new_request_id
 from server.broadcast import Adapter, Clients, Hub, RoomPublisher
 from server.documents.pages import ApiPages
 from server.health import Details, Health
@@ -44,6 +47,7 @@ from state.profiles import Profiles
 from state.rates import Rates
 from state.recovery import Recovery
 from state.tokens import Tokens
+from state.upkeep import Upkeep
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class Parts:
     api: Api
     pages: Pages
     api_pages: ApiPages
-    auditor: Auditor
+    office: Office
 
 
 def build(
@@ -80,8 +84,14 @@ def build(
     *,
     catalogue: Catalogue,
     node: str,
+    tasks: Sequence[Task[Any]],
+    hired: Collection[str],
 ) -> Parts:
-    """Put a node together. Nothing is started, nothing is connected."""
+    """Put a node together. Nothing is started, nothing is connected.
+
+    Args:
+        hired: the queues, named as their tasks, that this node works on.
+    """
     metrics = Metrics()
     redis = RedisStore(redis_url, settings.redis, metrics.observe_store)
     documents = DocumentStore(mongo_url, settings.mongo, metrics.observe_store)
@@ -94,6 +104,17 @@ def build(
     hub = Hub()
     adapter = Adapter(redis, recovery, hub, metrics, clock)
     duels = Duels(redis, settings)
+    office = Office(
+        settings,
+        redis_url,
+        redis,
+        documents,
+        clock,
+        metrics.jobs,
+        tasks=tasks,
+        hired=hired,
+        observe=metrics.observe_store,
+    )
     accounts = Accounts(documents, settings, clock)
     economy = Economy.build(documents, duels, settings, clock)
     world = World(
@@ -114,12 +135,16 @@ def build(
         belongings=Belongings(documents, redis, economy.ledger),
         deletions=Deletions(documents, settings.auth.fresh_seconds * 1000, clock),
         publisher=publisher,
+        jobs=office.queues,
+        schedules=office.scheduler,
+        upkeep=Upkeep(documents),
         reactions=reactions.react,
         provider=payments.provider(settings),
         erasing=catalogue.erasing,
         exporting=catalogue.exporting,
     )
     boundary = Boundary(metrics, settings.limits.handler_seconds)
+    office.hire(world, catalogue, boundary.guard, new_request_id)
     addresses = Addresses(settings.http)
     authenticator = Authenticator(world.accounts, world.tokens, clock)
     health = Health(metrics)
@@ -168,7 +193,7 @@ def build(
         sockets=sockets,
         membership=Membership(world.live, clock, reception, settings.nodes, documents.free_locks),
         supervisor=Supervisor(boundary, metrics),
-        auditor=Auditor(documents, settings, clock, world.publisher, metrics),
+        office=office,
         api=Api(
             world=world,
             boundary=boundary,

@@ -15,6 +15,8 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from jobs.metrics import JobMetrics
+
 # From 0.5 ms, a fast handler, to the handler's time-out.
 WAIT_SECONDS = (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -126,6 +128,7 @@ class Metrics:
         self.audit_findings = Gauge(
             "showdown_audit_findings", "What the last audit of the books found.", **worst
         )
+        self.jobs = JobMetrics(self.registry)
         self.open_reports = Gauge(
             "showdown_open_reports", "Reports that no moderator has resolved.", **worst
         )

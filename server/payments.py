@@ -12,7 +12,7 @@ from config.sections import Purchases
 from config.settings import Settings, SettingsError
 from game.errors import DependencyUnavailable, MalformedPayload, NotFound
 from game.purchases import Order, Word, check_signature, stripe_word
-from handlers.base import Checkout, Provider
+from handlers.ports import Checkout, Provider
 
 SECONDS = 8.0  # below a handler's time-out
 AWAY = (aiohttp.ClientError, TimeoutError)

@@ -7,7 +7,7 @@ import importlib.util
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from config.logging import get_logger
 from config.settings import Settings, SettingsError, embedded_secret
 from handlers.catalogue import CATALOGUE
+from jobs.catalogue import TASKS
 from server.app import Listen, running
 from server.bootstrap import build
 from server.workers import WORKER, Workers
@@ -52,6 +53,29 @@ def run(settings: Settings) -> int:
     except DataDirBusy as error:
         raise SettingsError(str(error)) from None
     return 0
+
+
+def work(settings: Settings, queues: Collection[str]) -> int:
+    """Work on queues, without clients, until a signal says to stop.
+
+    Raises:
+        SettingsError: there is no such queue, or the stores are another process' own.
+    """
+    known = [task.name for task in TASKS]
+    if unknown := set(queues) - set(known):
+        raise SettingsError(f"no such queue: {', '.join(sorted(unknown))} ({', '.join(known)})")
+    if settings.embedded:
+        raise SettingsError("work needs SHOWDOWN_REDIS_URL and SHOWDOWN_MONGO_URL")
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_work(settings, queues or known))
+    return 0
+
+
+async def _work(settings: Settings, queues: Collection[str]) -> None:
+    stop, node = _stop_on_signals(), secrets.token_hex(4)
+    listen = Listen(settings.address, settings.port, probes=True)
+    async with _stores(settings) as stores:
+        await _serve_node(settings, stores, listen, node, stop, _announce, queues)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -94,7 +118,10 @@ async def _serve_node(
     node: str,
     stop: asyncio.Event,
     announce: Callable[[Settings, int], None],
+    hired: Collection[str] | None = None,
 ) -> None:
+    if hired is None:
+        hired = [task.name for task in TASKS] if settings.jobs.workers else ()
     parts = build(
         settings,
         stores.secret,
@@ -102,6 +129,8 @@ async def _serve_node(
         stores.mongo_url,
         catalogue=CATALOGUE,
         node=node,
+        tasks=TASKS,
+        hired=hired,
     )
     async with running(parts, listen) as port:
         log.info("serving", node=node, port=port)

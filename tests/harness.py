@@ -32,6 +32,7 @@ class Server:
     """
 
     module = "server"
+    command = "serve"
 
     def __init__(self, **settings: object) -> None:
         self.settings = settings
@@ -46,7 +47,7 @@ class Server:
         environment |= {f"SHOWDOWN_{name}": str(value) for name, value in self.settings.items()}
         environment.setdefault("SHOWDOWN_PORT", "0")
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", self.module, "serve"),
+            *(sys.executable, "-m", self.module, self.command),
             cwd=ROOT,
             env=environment,
             stdout=asyncio.subprocess.PIPE,

@@ -41,6 +41,21 @@ class ActionReply(TypedDict):
     entry: LogEntry
 
 
+class AddSchedule(TypedDict):
+    """Either `cron` (in the time zone `tz`) or `every` so many seconds.
+
+    `missed`: of runs that nobody was there for, `once` makes one, `each` all, `skip` none.
+    """
+
+    name: str
+    task: str
+    payload: NotRequired[dict[str, Any]]
+    cron: NotRequired[str | None]
+    every: NotRequired[int | None]
+    tz: NotRequired[str]
+    missed: NotRequired[Literal["once", "each", "skip"]]
+
+
 class AroundReply(TypedDict):
     """Part of a board, the best first, and how many are on it; wealth has no seasons."""
 
@@ -83,6 +98,22 @@ class BanPlayer(TypedDict):
     seconds: NotRequired[int | None]
 
 
+class BatchItem(TypedDict):
+    """What became of one order: a job, or the code and text of its refusal."""
+
+    ok: bool
+    id: NotRequired[str]
+    status_url: NotRequired[str]
+    code: NotRequired[str]
+    detail: NotRequired[str]
+
+
+class BatchReply(TypedDict):
+    """What became of each order, in their order."""
+
+    jobs: list[BatchItem]
+
+
 class BoostView(TypedDict):
     """What works for the caller until then, in ms."""
 
@@ -96,6 +127,16 @@ class ChangeRole(TypedDict):
 
     role: Literal["player", "operator", "moderator", "admin"]
     reason: str
+
+
+class ChangeSchedule(TypedDict):
+    """What shall be otherwise."""
+
+    paused: NotRequired[bool | None]
+    cron: NotRequired[str | None]
+    every: NotRequired[int | None]
+    tz: NotRequired[str | None]
+    missed: NotRequired[Literal["once", "each", "skip"] | None]
 
 
 class CharacterAnswer(TypedDict):
@@ -146,6 +187,12 @@ class CheckView(TypedDict):
     since: int
 
 
+class Cleaned(TypedDict):
+    """How many were taken away."""
+
+    removed: int
+
+
 class Connected(TypedDict):
     """Connected: the session's id, and the one that a client goes on with after an absence."""
 
@@ -153,11 +200,37 @@ class Connected(TypedDict):
     pid: str
 
 
+class DeadLetter(TypedDict):
+    """A job that has failed for good: after how many attempts, and why the last one did.
+
+    `trace_id` finds the log line with the trace.
+    """
+
+    id: str
+    task: str
+    attempts: int
+    reason: str
+    trace_id: NotRequired[str]
+
+
+class DeadLettersReply(TypedDict):
+    """A page, the newest first; `next_before` is null on the last one."""
+
+    dead_letters: list[JobView]
+    next_before: str | None
+
+
 class DealerView(TypedDict):
     """The dealer's cards; the hole card is not among them before the end."""
 
     cards: list[str]
     total: int
+
+
+class Discard(TypedDict):
+    """Which, and why nobody needs it."""
+
+    reason: str
 
 
 Disconnect = Literal[
@@ -393,6 +466,60 @@ class ItemView(TypedDict):
     effect: EffectView | None
 
 
+class JobBatch(TypedDict):
+    """Up to 100 jobs."""
+
+    jobs: list[JobOrder]
+
+
+class JobOrder(TypedDict):
+    """A job: its task, and what the task is given.
+
+    The same `key` of the same account and task is the same job, for as long as it is kept.
+    `delay` is in seconds; `priority` 1 is the most urgent, 10 the least.
+    """
+
+    task: str
+    payload: NotRequired[dict[str, Any]]
+    key: NotRequired[str | None]
+    delay: NotRequired[float]
+    priority: NotRequired[int]
+
+
+class JobReply(TypedDict):
+    """One job."""
+
+    job: JobView
+
+
+class JobView(TypedDict):
+    """A job. Times are ms since the epoch; `attempts` is how often it has been tried.
+
+    `result` is there when it is completed, `reason` when its last attempt failed, and
+    `trace_id`, which finds the log line with the trace, with it.
+    """
+
+    id: str
+    task: str
+    state: Literal["waiting", "delayed", "running", "completed", "failed", "cancelled"]
+    payload: dict[str, Any]
+    priority: int
+    attempts: int
+    created_at: int
+    progress: NotRequired[Progress]
+    started_at: NotRequired[int]
+    finished_at: NotRequired[int]
+    result: NotRequired[Any]
+    reason: NotRequired[str]
+    trace_id: NotRequired[str]
+
+
+class JobsReply(TypedDict):
+    """A page of jobs."""
+
+    jobs: list[JobView]
+
+
 class Joined(TypedDict):
     """A room as it is entered: who came first, how many they are, what was said last."""
 
@@ -423,6 +550,12 @@ class LedgerReply(TypedDict):
 
     entries: list[EntryView]
     next_before: str | None
+
+
+class LetterReply(TypedDict):
+    """The job, which waits again."""
+
+    job: JobView
 
 
 class Lift(TypedDict):
@@ -589,6 +722,13 @@ class OrderView(TypedDict):
     created_at: int
 
 
+class Ordered(TypedDict):
+    """The job, and where its state can be read."""
+
+    id: str
+    status_url: str
+
+
 class OwnView(TypedDict):
     """A fighter's own cards: those dealt until he has played, then the drawn ones."""
 
@@ -674,6 +814,39 @@ class PresenceView(TypedDict):
     in_duel: bool
 
 
+class Progress(TypedDict):
+    """How far a job has come."""
+
+    done: int
+    total: int
+
+
+class QueueReply(TypedDict):
+    """One queue."""
+
+    queue: QueueView
+
+
+class QueueView(TypedDict):
+    """A queue: one task's jobs by state, and how long (ms) the oldest has been waiting."""
+
+    name: str
+    profile: str
+    paused: bool
+    waiting: int
+    delayed: int
+    running: int
+    completed: int
+    failed: int
+    oldest_ms: int
+
+
+class QueuesReply(TypedDict):
+    """All queues."""
+
+    queues: list[QueueView]
+
+
 class RankedPlayer(TypedDict):
     """Who it is."""
 
@@ -723,6 +896,19 @@ class Renamed(TypedDict):
 
     player_id: str
     name: str
+
+
+class Replay(TypedDict):
+    """Up to 100 of them."""
+
+    ids: list[str]
+
+
+class ReplayReply(TypedDict):
+    """Those that wait again, and the code of the refusal of each other."""
+
+    replayed: list[str]
+    refused: dict[str, str]
 
 
 class ReportInContext(TypedDict):
@@ -854,6 +1040,38 @@ class SanctionsReply(TypedDict):
 
     sanctions: list[SanctionView]
     next_cursor: str | None
+
+
+class ScheduleReply(TypedDict):
+    """One schedule."""
+
+    schedule: ScheduleView
+
+
+class ScheduleView(TypedDict):
+    """A schedule: either `cron` (in the time zone `tz`) or `every` so many seconds.
+
+    `missed` says what becomes of runs that nobody was there for. Code's own schedules (`own`)
+    can be paused, but not changed or deleted.
+    """
+
+    name: str
+    task: str
+    payload: dict[str, Any]
+    cron: str | None
+    every: int | None
+    tz: str
+    missed: Literal["once", "each", "skip"]
+    paused: bool
+    own: bool
+    next_at: int
+    last_at: int | None
+
+
+class SchedulesReply(TypedDict):
+    """All schedules, by name."""
+
+    schedules: list[ScheduleView]
 
 
 class ServerNotice(TypedDict):
@@ -1933,6 +2151,11 @@ class Showdown:
     @overload
     def on(
         self, event: Literal["server:notice"], handler: Callable[[ServerNotice], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["jobs:dead_letter"], handler: Callable[[DeadLetter], object]
     ) -> None: ...
 
     @overload

@@ -58,6 +58,9 @@ async def world(redis: RedisStore, documents: DocumentStore) -> World:
         belongings=cast("Any", None),
         deletions=cast("Any", None),
         publisher=cast("Publisher", Recorder()),
+        jobs=cast("Any", None),
+        schedules=cast("Any", None),
+        upkeep=cast("Any", None),
         reactions=cast("Any", None),
     )
 

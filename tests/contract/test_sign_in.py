@@ -82,6 +82,9 @@ class Node:
             belongings=elsewhere,
             deletions=elsewhere,
             publisher=cast("Any", self.publisher),
+            jobs=elsewhere,
+            schedules=elsewhere,
+            upkeep=elsewhere,
             reactions=elsewhere,
         )
 

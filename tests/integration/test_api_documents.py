@@ -26,6 +26,7 @@ PASSWORD = "correct horse"
 NOBODY = "0" * 20
 MOVES = {"hit", "stand", "double", "split", "insure"}
 GAMES = 300
+NO_DAY = {"task": "reports.economy", "payload": {"day": "2026-19-01"}}
 ELSEWHERE = {("on.server.notice", True)}  # tests/integration/test_audit.py
 HOLD_ALL = [0, 1, 2, 3, 4]
 
@@ -58,6 +59,7 @@ async def test_all_that_is_documented_happens_as_documented(
     await wallet(lone, table)
     await shop(lone, table)
     await blackjack(lone, table)
+    await jobs(lone, table)
     async with stripe() as bank:
         server = host.start(Server, BLACKJACK__IDLE_SECONDS=1, **at_bank(bank))
         await purchases(server, table, bank, documents)
@@ -406,6 +408,68 @@ async def purchases(server: Server, table: Table, bank: Stripe, documents: Contr
             assert answer.status == status
             documents.called("POST", path, status, await answer.json(content_type=None), body=paid)
     await ann.next("purchase:changed")
+
+
+async def jobs(server: Server, table: Table) -> None:
+    admin = await table.admin(server.url)
+    token = admin.tokens["access_token"]
+
+    async def call(status: int, method: str, path: str, body: object = None) -> Any:
+        said, answer = await table.call(method, server.url, path, body, token)
+        assert said == status, answer
+        return answer
+
+    dead = [await call(202, "POST", "/jobs", NO_DAY) for _ in range(2)]
+    letters = [(await admin.next("jobs:dead_letter"))["id"] for _ in dead]
+    await call(422, "POST", "/jobs", {"task": "reports.economy", "payload": {"day": 1}})
+    waiting = {"task": "reports.economy", "delay": 600}
+    items = (await call(202, "POST", "/jobs/batch", {"jobs": [waiting, {"task": "none"}]}))["jobs"]
+    assert [item["ok"] for item in items] == [True, False]
+    await call(422, "POST", "/jobs/batch", {"jobs": []})
+    job = f"/jobs/{items[0]['id']}"
+    assert (await call(200, "GET", job))["job"]["state"] == "delayed"
+    assert (await call(202, "DELETE", job))["job"]["state"] == "cancelled"
+    await call(409, "DELETE", job)
+    await call(404, "GET", "/jobs/reports.economy-nobody")
+    await call(404, "POST", "/jobs/reports.economy-nobody/retry")
+    await call(202, "POST", f"/jobs/{letters[0]}/retry")
+    await admin.next("jobs:dead_letter")
+    await call(200, "GET", "/dead-letters?limit=1")
+    await call(422, "GET", "/dead-letters?limit=0")
+    await call(202, "POST", f"/dead-letters/{letters[0]}/replay")
+    await admin.next("jobs:dead_letter")
+    await call(404, "POST", "/dead-letters/reports.economy-nobody/replay")
+    await call(202, "POST", "/dead-letters/replay", {"ids": [letters[0], "none-1"]})
+    await admin.next("jobs:dead_letter")
+    await call(422, "POST", "/dead-letters/replay", {"ids": []})
+    for letter in letters:
+        await call(204, "POST", f"/dead-letters/{letter}/discard", {"reason": "no such day"})
+    await call(404, "POST", f"/dead-letters/{letters[0]}/discard", {"reason": "again"})
+    for path in ("/queues", "/schedules"):
+        assert (await table.call("GET", server.url, path))[0] == 401
+    await queues(call)
+
+
+async def queues(call: Any) -> None:
+    good, bad = "/queues/reports.economy", "/queues/none"
+    await call(200, "GET", "/queues")
+    for method, path in (
+        ("GET", "/stats"),
+        ("GET", "/jobs?state=completed"),
+        ("POST", "/pause"),
+        ("POST", "/resume"),
+        ("DELETE", "/clean?state=completed&older=60"),
+    ):
+        await call(200, method, good + path)
+        await call(404, method, bad + path)
+    new = {"name": "lately", "task": "reports.economy", "cron": "0 8 * * *"}
+    await call(201, "POST", "/schedules", new)
+    await call(409, "POST", "/schedules", new)
+    await call(200, "GET", "/schedules")
+    await call(200, "PATCH", "/schedules/lately", {"paused": True})
+    await call(404, "PATCH", "/schedules/nobody", {"paused": True})
+    await call(204, "DELETE", "/schedules/lately")
+    await call(409, "DELETE", "/schedules/audit")
 
 
 async def left_alone(server: Server, table: Table) -> None:

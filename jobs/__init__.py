@@ -1,0 +1,1 @@
+"""Work done later: queues, workers, schedules, and the tasks themselves."""

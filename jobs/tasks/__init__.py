@@ -1,0 +1,1 @@
+"""The tasks: what the jobs of each queue do."""

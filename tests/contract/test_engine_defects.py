@@ -1,0 +1,188 @@
+"""What is broken in bullmq 3.4.4 (docs/dependencies.md), seen from our side of the fence."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from jobs.base import JobContext
+from jobs.engine import Keep, Order
+from jobs.scheduler import Own, Scheduler
+from jobs.timing import Timing
+from state.connect import RedisStore
+from state.documents import DocumentStore
+from state.schedules import ScheduleBook
+from tests.contract.jobs_kit import Note, Witness, noting, working
+from tests.fixtures import Stores
+
+Both = tuple[RedisStore, str, DocumentStore]
+
+
+@pytest.fixture
+def both(redis: RedisStore, stores: Stores) -> Both:
+    nothing: Any = None  # no job here is of money
+    return redis, stores.redis_url, nothing
+
+
+async def test_a_handler_that_raises_cancelled_error_fails_and_its_worker_lives_on(
+    both: Both,
+) -> None:
+    witness = Witness()
+
+    async def cancel_myself(job: Note, ctx: JobContext) -> object:
+        if job.text == "bad":
+            raise asyncio.CancelledError
+        return await witness.note(job, ctx)
+
+    async with working(both, noting(cancel_myself), witness=witness) as bench:
+        failed = await bench.ended(await bench.order("bad"))
+        assert (failed["state"], failed["attempts"]) == ("failed", 2)
+        assert failed.get("reason") == "cancelled by itself"
+        assert (await bench.ended(await bench.order("good")))["state"] == "completed"
+        # "failed" is told of every attempt; of a dead letter we tell once.
+        assert [letter["id"] for letter in witness.dead] == [failed["id"]]
+
+
+async def test_a_worker_that_stops_without_a_word_is_replaced(both: Both) -> None:
+    witness = Witness()
+    async with working(both, noting(witness.note), witness=witness) as bench:
+        (worker,) = bench.office.workers.workers
+        worker._worker._worker.closed = True  # as after its loop gave up
+        await bench.until(lambda: not worker.healthy)
+        assert (await bench.ended(await bench.order("still")))["state"] == "completed"
+
+
+async def test_idle_workers_keep_their_connections_and_many_ends_at_once_find_one(
+    both: Both,
+) -> None:
+    redis = both[0]
+
+    async def made() -> int:
+        lines = (await redis.call("INFO", "stats")).splitlines()
+        return int(next(x for x in lines if x.startswith("total_connections")).split(":")[1])
+
+    witness, gate = Witness(), asyncio.Event()
+
+    async def together(job: Note, ctx: JobContext) -> object:
+        await gate.wait()
+        return await witness.note(job, ctx)
+
+    async with working(both, noting(together, concurrency=100), witness=witness) as bench:
+        ids = await asyncio.gather(*(bench.order(str(n)) for n in range(100)))
+        await bench.until(lambda: len(bench.office.workers._running()) == 100)
+        gate.set()
+        states = [(await bench.ended(job_id))["state"] for job_id in ids]
+        assert set(states) == {"completed"}
+        before = await made()
+        await asyncio.sleep(2.2)
+        assert await made() == before
+
+
+async def test_a_rate_and_a_limit_over_all_processes_are_kept_and_used_up(both: Both) -> None:
+    witness, at_work, most = Witness(), 0, 0
+
+    async def counted(job: Note, ctx: JobContext) -> None:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        await asyncio.sleep(0.02)
+        at_work -= 1
+        await witness.note(job, ctx)
+
+    limited = noting(counted, rate=(20, 0.5))
+    async with working(both, limited, witness=witness) as bench, working(both, limited):
+        began = time.monotonic()
+        for n in range(80):
+            await bench.order(str(n))
+        await bench.until(lambda: len(witness.ran) == 80)
+        # Four windows: three whole ones between the first and the last.
+        assert 1.5 * 0.9 <= time.monotonic() - began <= 3.0
+        for first in range(61):
+            assert witness.times[first + 19] - witness.times[first] < 0.5 * 2.2
+            if first + 22 < 80:
+                assert witness.times[first + 22] - witness.times[first] > 0.5 * 0.5
+    witness, most = Witness(), 0
+    limited = noting(counted, at_once=2)
+    async with working(both, limited, witness=witness) as bench, working(both, limited):
+        for n in range(20):
+            await bench.order(str(n))
+        await bench.until(lambda: len(witness.ran) == 20, seconds=5.0)
+        assert most == 2
+
+
+async def test_a_delayed_job_is_not_late(both: Both) -> None:
+    witness = Witness()
+    async with working(both, noting(witness.note), witness=witness) as bench:
+        began = time.monotonic()
+        await bench.order("later", delay=0.3)
+        await bench.until(lambda: witness.ran)
+        assert 0.3 <= witness.times[0] - began < 0.3 + 0.4
+
+
+async def test_an_id_that_could_be_an_automatic_one_is_refused(both: Both) -> None:
+    witness = Witness()
+    async with working(both, noting(witness.note), witness=witness) as bench:
+        for bad in ("7", "test.note", "a:b-c"):
+            with pytest.raises(ValueError, match=bad):
+                await bench.queues.engine("test.note").add(Order(bad, {}, 1, Keep(1), Keep(1)))
+        assert not (await bench.order("named")).isdecimal()
+
+
+async def test_an_unchanged_schedule_keeps_its_overdue_run_at_the_start(
+    both: Both, documents: DocumentStore
+) -> None:
+    witness, moment = Witness(), [1_000_000_000_000]
+    own = (Own("noted", Note(text="tick"), Timing(cron="0 * * * *")),)
+    async with working(both, noting(witness.note), witness=witness) as bench:
+
+        async def start() -> Scheduler:
+            jobs, book = bench.office._settings.jobs, ScheduleBook(documents)
+            clock = Scheduler(book, bench.queues, jobs, lambda: moment[0], bench.metrics.jobs)
+            await clock.prepare(own)
+            return clock
+
+        overdue = (await (await start()).get("noted"))["next_at"]
+        moment[0] = overdue + 1_000  # everything was down for a second too long
+        again = await start()
+        assert (await again.get("noted"))["next_at"] == overdue
+        await again.look()
+        await bench.until(lambda: witness.ran == ["tick"])
+        assert (await again.get("noted"))["last_at"] == overdue
+
+
+async def test_a_worker_closes_within_a_bound_whatever_its_handlers_do(both: Both) -> None:
+    started, stay = asyncio.Event(), True
+
+    async def deaf(_: Note, __: JobContext) -> None:
+        started.set()
+        while stay:
+            try:
+                await asyncio.sleep(0.05)
+            except asyncio.CancelledError:
+                continue
+
+    async with working(both, noting(deaf), stop_seconds=0.1) as bench:
+        await bench.order("deaf")
+        await started.wait()
+        began = time.monotonic()
+        await bench.office.workers.stop()
+        assert time.monotonic() - began < 4.0
+        (worker,) = bench.office.workers.workers
+        await bench.until(lambda: not worker.healthy, seconds=6.0)
+        stay = False
+
+
+async def test_no_job_goes_before_the_most_urgent_and_a_time_out_has_a_reason(both: Both) -> None:
+    async def slow(_: Note, __: JobContext) -> None:
+        await asyncio.sleep(60)
+
+    async with working(both, noting(slow, timeout=0.05, delays=())) as bench:
+        job_id = await bench.order("slow", key="once", priority=0)
+        assert (await bench.queues.get(job_id))["priority"] == 1
+        assert (await bench.ended(job_id)).get("reason") == "timeout: took longer than 0.05 s"
+        # Ordered again with its key, it is the same job, and stays dead.
+        assert await bench.order("slow", key="once") == job_id
+        assert (await bench.queues.get(job_id))["state"] == "failed"
