@@ -420,7 +420,7 @@ async def jobs(server: Server, table: Table) -> None:
         return answer
 
     dead = [await call(202, "POST", "/jobs", NO_DAY) for _ in range(2)]
-    letters = [(await admin.next("jobs:dead_letter"))["id"] for _ in dead]
+    letters = [(await admin.next("jobs:dead_letter", seconds=30))["id"] for _ in dead]
     await call(422, "POST", "/jobs", {"task": "reports.economy", "payload": {"day": 1}})
     waiting = {"task": "reports.economy", "delay": 600}
     items = (await call(202, "POST", "/jobs/batch", {"jobs": [waiting, {"task": "none"}]}))["jobs"]
@@ -433,14 +433,14 @@ async def jobs(server: Server, table: Table) -> None:
     await call(404, "GET", "/jobs/reports.economy-nobody")
     await call(404, "POST", "/jobs/reports.economy-nobody/retry")
     await call(202, "POST", f"/jobs/{letters[0]}/retry")
-    await admin.next("jobs:dead_letter")
+    await admin.next("jobs:dead_letter", seconds=30)
     await call(200, "GET", "/dead-letters?limit=1")
     await call(422, "GET", "/dead-letters?limit=0")
     await call(202, "POST", f"/dead-letters/{letters[0]}/replay")
-    await admin.next("jobs:dead_letter")
+    await admin.next("jobs:dead_letter", seconds=30)
     await call(404, "POST", "/dead-letters/reports.economy-nobody/replay")
     await call(202, "POST", "/dead-letters/replay", {"ids": [letters[0], "none-1"]})
-    await admin.next("jobs:dead_letter")
+    await admin.next("jobs:dead_letter", seconds=30)
     await call(422, "POST", "/dead-letters/replay", {"ids": []})
     for letter in letters:
         await call(204, "POST", f"/dead-letters/{letter}/discard", {"reason": "no such day"})
