@@ -14,6 +14,7 @@ from handlers.base import Catalogue, World
 from jobs.base import Task
 from jobs.office import Office
 from server import payments
+from server.admin import Admin
 from server.api import Api
 from server.auth import Authenticator
 from server.backlog import Backlog
@@ -43,6 +44,7 @@ from state.friends import Friends
 from state.ladder import Ladder
 from state.live import Clock, Live
 from state.moderation import Moderation
+from state.operations import OperationsLog
 from state.profiles import Profiles
 from state.rates import Rates
 from state.recovery import Recovery
@@ -73,6 +75,7 @@ class Parts:
     api: Api
     pages: Pages
     api_pages: ApiPages
+    admin: Admin
     office: Office
 
 
@@ -131,6 +134,7 @@ def build(
         friends=Friends(documents, settings.social, clock),
         economy=economy,
         moderation=Moderation.build(documents, clock, metrics.open_reports.set),
+        operations=OperationsLog(documents, clock),
         ladder=Ladder.build(redis, documents, settings, clock, metrics.match_wait.observe),
         belongings=Belongings(documents, redis, economy.ledger),
         deletions=Deletions(documents, settings.auth.fresh_seconds * 1000, clock),
@@ -172,6 +176,17 @@ def build(
         metrics=metrics,
         now=clock,
     )
+    api = Api(
+        world=world,
+        boundary=boundary,
+        authenticator=authenticator,
+        addresses=addresses,
+        health=health,
+        metrics=metrics,
+        limits=settings.limits,
+        details=lambda: _details(node, redis, documents, reception),
+    )
+    pages = Pages()
     watchers.send = reception.send
     adapter.on_nodes = reception.hear
     adapter.on_gap = reception.start_over
@@ -194,18 +209,17 @@ def build(
         membership=Membership(world.live, clock, reception, settings.nodes, documents.free_locks),
         supervisor=Supervisor(boundary, metrics),
         office=office,
-        api=Api(
+        api=api,
+        pages=pages,
+        api_pages=ApiPages(catalogue, settings),
+        admin=Admin(
             world=world,
+            api=api,
+            pages=pages,
             boundary=boundary,
             authenticator=authenticator,
             addresses=addresses,
-            health=health,
-            metrics=metrics,
-            limits=settings.limits,
-            details=lambda: _details(node, redis, documents, reception),
         ),
-        pages=Pages(),
-        api_pages=ApiPages(catalogue, settings),
     )
 
 

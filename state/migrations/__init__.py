@@ -26,6 +26,7 @@ from state.migrations import (
     m0012_belongings,
     m0021_ratings,
     m0041_moderation,
+    m0061_operations,
 )
 
 LEASE_MS = 60_000  # a migration that takes longer must renew it
@@ -51,6 +52,7 @@ MIGRATIONS = (
     Migration(12, "the indexes of belongings", m0012_belongings.run),
     Migration(21, "the indexes of ratings", m0021_ratings.run),
     Migration(41, "the queue of reports, mutes, bans and their log", m0041_moderation.run),
+    Migration(61, "the index of what operators did", m0061_operations.run),
 )
 
 

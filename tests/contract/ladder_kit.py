@@ -71,6 +71,7 @@ async def build(
         economy=Economy.build(documents, duels, settings, clock),
         ladder=Ladder.build(redis, documents, settings, clock, lambda _: None),
         moderation=cast("Any", None),
+        operations=cast("Any", None),
         jobs=cast("Any", None),
         schedules=cast("Any", None),
         upkeep=cast("Any", None),

@@ -54,6 +54,7 @@ async def world(redis: RedisStore, documents: DocumentStore) -> World:
         friends=Friends(documents, SETTINGS.social, clock),
         economy=cast("Any", None),
         moderation=Moderation.build(documents, clock),
+        operations=cast("Any", None),
         ladder=cast("Any", None),
         belongings=cast("Any", None),
         deletions=cast("Any", None),

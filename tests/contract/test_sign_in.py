@@ -78,6 +78,7 @@ class Node:
             friends=elsewhere,
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
             moderation=elsewhere,
+            operations=elsewhere,
             ladder=elsewhere,
             belongings=elsewhere,
             deletions=elsewhere,
