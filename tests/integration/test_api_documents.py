@@ -468,6 +468,8 @@ async def queues(call: Any) -> None:
     await call(200, "GET", "/schedules")
     await call(200, "PATCH", "/schedules/lately", {"paused": True})
     await call(404, "PATCH", "/schedules/nobody", {"paused": True})
+    await call(200, "GET", "/operations/log?limit=1")
+    await call(422, "GET", "/operations/log?limit=0")
     await call(204, "DELETE", "/schedules/lately")
     await call(409, "DELETE", "/schedules/audit")
 

@@ -21,8 +21,8 @@ export const deadLetters = {
     const there = new Set(page.map((/** @type {Job} */ one) => one.id));
     for (const id of chosen) if (!there.has(id)) chosen.delete(id);
     return [
-      el("div", { class: "row" }, queue && el("h2", { text: queue }), queue && link("All queues", "dead-letters")),
-      choice(page),
+      ...(queue ? [el("div", { class: "row" }, el("h2", { text: queue }), link("All queues", "dead-letters"))] : []),
+      ...choice(page),
       table(
         "Dead letters",
         ["job", "chosen", "#attempts", "failed", "reason", "actions"],
@@ -58,16 +58,16 @@ function choose(id) {
 
 /** @param {Job[]} page */
 function choice(page) {
-  if (!page.length) return el("div");
+  if (!page.length) return [];
   const all = act("Choose all", "dead letters", () => {
     const none = chosen.size === page.length;
     for (const { id } of page) none ? chosen.delete(id) : chosen.add(id);
     again();
   });
-  if (!chosen.size) return el("div", { class: "row" }, all);
+  if (!chosen.size) return [el("div", { class: "row" }, all)];
   const ids = [...chosen];
   const many = act("Replay", "those chosen", () => doing("They run again.", replay(ids)), "primary");
-  return el("div", { class: "row" }, all, el("span", { text: `${ids.length} chosen` }), many, discarding(ids));
+  return [el("div", { class: "row" }, all, el("span", { text: `${ids.length} chosen` }), many, discarding(ids))];
 }
 
 /** @param {string[]} ids */
