@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e.browser import NARROW, WIDE, Guest, Room
+from tests.e2e.browser import NARROW, Guest, Room
 from tests.e2e.test_access import violations
 from tests.harness import ADMIN, ADMIN_PASSWORD, Player, Server, Table
 from tests.integration.chat_kit import new_room
@@ -172,28 +172,16 @@ async def test_who_loses_his_role_loses_his_session(
 @pytest.fixture
 async def desk(office: Server, room: Room) -> Guest:
     """The administrator, signed in at the pages."""
-    page = await (await room.context(WIDE)).new_page()
-    admin = Guest(page, "admin")
-    await page.goto(f"{office.url}/admin/queues")
-    await expect(page).to_have_url(f"{office.url}/admin/sign-in")
-    admin.problems.clear()  # the browser tells of the 401 that says that nobody is signed in
-    assert await violations(admin) == []
-    await page.fill("#username", ADMIN)
-    await page.fill("#password", ADMIN_PASSWORD)
-    await page.press("#password", "Enter")
-    await expect(page.locator("html")).to_have_attribute("data-ready", "yes")
-    room.guests.append(admin)
-    return admin
+    return await room.admin(office.url)
 
 
 async def press(page: Page, name: str) -> None:
     await page.get_by_role("button", name=name, exact=True).click()
 
 
-async def test_a_days_work_at_the_queues(
-    office: Server, desk: Guest, table: Table, op: Operator
-) -> None:
+async def test_a_days_work_at_the_queues(office: Server, desk: Guest, op: Operator) -> None:
     page = desk.page
+    assert await violations(desk) == []
     await pausing(page, op)
     await replaying(desk, op)
     await scheduling(page, op)
@@ -206,6 +194,9 @@ async def test_a_days_work_at_the_queues(
     await expect(page).to_have_url(f"{office.url}/admin/sign-in")
     await page.goto(f"{office.url}/admin/queues")
     await expect(page).to_have_url(f"{office.url}/admin/sign-in")
+    assert await violations(desk) == []
+    # The browser tells of refusals: of the nonsense at night, and that nobody is signed in.
+    assert {problem.partition(":")[0] for problem in desk.problems} == {"Failed to load resource"}
     desk.problems.clear()
 
 
