@@ -31,7 +31,9 @@ from handlers.ports import DeadLetter, Jobs, Provider, Schedules
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from game.connections import Connections
     from game.disconnects import Disconnect
+    from handlers.ways import Ways
     from state.accounts import Accounts
     from state.archive import Archive
     from state.belongings import Belongings
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from state.live import Live
     from state.moderation import Moderation
     from state.operations import OperationsLog
+    from state.outbound import Outbound
     from state.profiles import Profiles
     from state.rates import Rates
     from state.tokens import Tokens
@@ -187,6 +190,13 @@ class Publisher(Protocol):
     async def presence_changed(self, player_ids: Iterable[str]) -> None:
         """Tell the watchers of these players, soon and together with other changes."""
 
+    async def connections(self, room: str | None, limit: int) -> Connections:
+        """The connections in a room, or all: how many, and up to `limit` of them.
+
+        Raises:
+            DependencyUnavailable: nobody can be asked.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -205,6 +215,8 @@ class World:
     duels: Duels
     friends: Friends
     economy: Economy
+    outbound: Outbound
+    ways: Ways
     moderation: Moderation
     operations: OperationsLog
     ladder: Ladder
@@ -287,7 +299,8 @@ class Command(Generic[P]):
         self.event = event
         self.payload = payload
         self.handler = handler
-        self.validate = TypeAdapter(payload).validate_python  # built once, not per event
+        # Built once, not per event; the adapter's own method looks at eight options first.
+        self.validate = TypeAdapter(payload).validator.validate_python
         self.__doc__ = handler.__doc__
 
     async def __call__(self, cmd: P, ctx: Context) -> Any:

@@ -18,8 +18,10 @@ from game.duel_views import DuelView, may_see, view_for
 from game.duels import Duel
 from game.economy import INT64_MAX
 from game.errors import AlreadyInDuel, Conflict, DuelOver, InsufficientFunds, NotFound
+from game.notifications import challenged
 from handlers.base import Context, Id, Key, Nothing, Payload, World, command, periodic
 from handlers.fights import SEED_BYTES, announce, begun, leave_queue, with_presence
+from handlers.telling import notify_away
 from state.ids import new_id
 from state.live import Attendance, Left
 
@@ -102,6 +104,7 @@ async def challenge(cmd: Challenge, ctx: Context) -> DuelReply:
     if answer is mine:
         theirs = view_for(duel, opponent.id)
         await ctx.world.publisher.emit("duel:challenged", theirs, rooms.player(opponent.id))
+        await notify_away(ctx.world, opponent.id, challenged(duel))
         await leave_queue(ctx.world, ctx.player_id, "in_duel")
     return answer
 

@@ -10,6 +10,7 @@ from game.chat import ChatMessage, MutedEvent
 from game.disconnects import Farewell
 from game.duel_views import DuelView
 from game.errors import ErrorObject
+from game.notifications import Notification
 from handlers.accounts import Renamed
 from handlers.base import ServerEvent
 from handlers.blackjack import EndedGame
@@ -21,8 +22,8 @@ from handlers.ports import DeadLetter
 from handlers.presence import PresenceReply
 from handlers.purchases import OrderNews
 from handlers.reactions import RatingChanged, WalletChanged
-from handlers.rob import Notification
 from handlers.session import ServerNotice, SessionReady
+from handlers.webhooks import WebhookDisabled
 
 THE_ROOM = "everybody in the room, the sender too; of a whisper, all connections of the two"
 ALL_OF_THEM = "the two fighters and the spectators, each with his own view"
@@ -59,6 +60,12 @@ EVENTS = (
         "server:notice",
         ServerNotice,
         "The audit of the books found something.",
+        "administrators",
+    ),
+    ServerEvent(
+        "webhook:disabled",
+        WebhookDisabled,
+        "A webhook is sent nothing more; `PATCH …/webhooks/{id}` enables it again.",
         "administrators",
     ),
     ServerEvent(
@@ -127,7 +134,7 @@ EVENTS = (
     ServerEvent(
         "notification",
         Notification,
-        "The player was robbed, or was to be.",
+        "There is a notification for the player; it is kept, too.",
         "all connections of that player",
     ),
     ServerEvent(

@@ -28,7 +28,7 @@ class OperationsReply(TypedDict):
 
 @route("GET", "/operations/log", ReadOperations, roles=ADMINS)
 async def read_operations(cmd: ReadOperations, ctx: Context) -> OperationsReply:
-    """List what operators did to jobs, queues and schedules, when, and what came of it.
+    """List what operators did to jobs, queues, schedules and webhooks, and what came of it.
 
     Raises:
         DependencyUnavailable: MongoDB does not answer.

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.base import Task
-from jobs.tasks import books, housekeeping, reports
+from jobs.tasks import books, email, housekeeping, push, reports, webhooks
 
 TASKS: tuple[Task[Any], ...] = (
     books.audit,
+    email.send,
     housekeeping.clean,
+    push.send,
     reports.economy,
+    webhooks.deliver,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from config.settings import Settings
 from handlers import reactions
 from handlers.base import Catalogue, World
+from handlers.ways import Ways
 from jobs.base import Task
 from jobs.office import Office
 from server import payments
@@ -20,12 +21,16 @@ from server.auth import Authenticator
 from server.backlog import Backlog
 from server.boundary import Boundary, new_request_id
 from server.broadcast import Adapter, Clients, Hub, RoomPublisher
+from server.census import Census
 from server.documents.pages import ApiPages
 from server.health import Details, Health
 from server.http_address import Addresses
+from server.mail import Smtp
 from server.metrics import Metrics
 from server.nodes import Membership
+from server.outgoing import Outgoing
 from server.pages import Pages
+from server.push import WebPush
 from server.reception import Reception
 from server.session import Places
 from server.sockets import SocketServer
@@ -45,6 +50,7 @@ from state.ladder import Ladder
 from state.live import Clock, Live
 from state.moderation import Moderation
 from state.operations import OperationsLog
+from state.outbound import Outbound
 from state.profiles import Profiles
 from state.rates import Rates
 from state.recovery import Recovery
@@ -131,6 +137,8 @@ def build(
         chat=Chat(redis, settings),
         archive=Archive(documents, redis, settings, metrics.archived.inc),
         duels=duels,
+        outbound=Outbound.build(documents, settings, clock),
+        ways=_ways(settings, metrics, secret.get_secret_value()),
         friends=Friends(documents, settings.social, clock),
         economy=economy,
         moderation=Moderation.build(documents, clock, metrics.open_reports.set),
@@ -162,7 +170,6 @@ def build(
         places=Places(hub, adapter, watchers, recovery),
         publisher=publisher,
         authenticator=authenticator,
-        addresses=addresses,
         metrics=metrics,
     )
     sockets = SocketServer(
@@ -187,6 +194,8 @@ def build(
         details=lambda: _details(node, redis, documents, reception),
     )
     pages = Pages()
+    census = Census(world.live, hub, reception.sessions, publisher.ask)
+    publisher.find, reception.on_census = census.find, census.hear
     watchers.send = reception.send
     adapter.on_nodes = reception.hear
     adapter.on_gap = reception.start_over
@@ -220,6 +229,32 @@ def build(
             authenticator=authenticator,
             addresses=addresses,
         ),
+    )
+
+
+def _ways(settings: Settings, metrics: Metrics, secret: str) -> Ways:
+    hooks, push = settings.webhooks, settings.push
+
+    def count_of(kind: str) -> Callable[[str], None]:
+        return lambda outcome: metrics.outgoing.labels(kind, outcome).inc()
+
+    pushed = Outgoing(
+        private=push.private,
+        seconds=push.timeout_seconds,
+        slots=hooks.concurrency,
+        count=count_of("push"),
+    )
+    return Ways(
+        webhooks=Outgoing(
+            private=hooks.private,
+            seconds=hooks.timeout_seconds,
+            slots=hooks.concurrency,
+            count=count_of("webhook"),
+        ),
+        disabled=metrics.webhooks_disabled.inc,
+        mail=Smtp(settings.email, count_of("email")) if settings.email.host else None,
+        push=WebPush(push, push.secret.get_secret_value() if push.secret else secret, pushed),
+        secret=secret,
     )
 
 

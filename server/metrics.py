@@ -128,6 +128,15 @@ class Metrics:
         self.audit_findings = Gauge(
             "showdown_audit_findings", "What the last audit of the books found.", **worst
         )
+        self.outgoing = Counter(
+            "showdown_outgoing_total",
+            "Webhooks, e-mails and push messages that were sent, by outcome: 2xx, 4xx, …, none.",
+            ["kind", "outcome"],
+            **made,
+        )
+        self.webhooks_disabled = Counter(
+            "showdown_webhooks_disabled_total", "Endpoints that were given up.", **made
+        )
         self.jobs = JobMetrics(self.registry)
         self.open_reports = Gauge(
             "showdown_open_reports", "Reports that no moderator has resolved.", **worst

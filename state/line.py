@@ -18,12 +18,15 @@ from typing import Any, cast
 import hiredis
 from redis.asyncio.connection import SSLConnection, parse_url
 from redis.exceptions import (
+    AskError,
     BusyLoadingError,
+    MovedError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
     ResponseError,
+    TryAgainError,
 )
 from redis.exceptions import (
     ConnectionError as LineBroken,
@@ -40,7 +43,13 @@ ERRORS: dict[str, type[RedisError]] = {
     "OOM": OutOfMemoryError,
     "MASTERDOWN": BusyLoadingError,
     "CLUSTERDOWN": BusyLoadingError,
+    "TRYAGAIN": TryAgainError,
+    # It takes no writes now: too few replicas, or a disk that is full.
+    "NOREPLICAS": BusyLoadingError,
+    "MISCONF": BusyLoadingError,
 }
+# In a cluster: another node has the key's slot. These classes read the rest of the text.
+REDIRECTIONS: dict[str, type[AskError]] = {"MOVED": MovedError, "ASK": AskError}
 
 
 class Line(asyncio.Protocol):
@@ -88,17 +97,18 @@ class Line(asyncio.Protocol):
         if len(self._waiting) >= self._bound:
             raise LineBroken("Too many commands wait for their answers.")
         answer: asyncio.Future[Any] = self._loop.create_future()
+        self.write(*command)  # first: of what cannot be packed, nobody waits for an answer
         self._waiting.append((answer, self._loop.time()))
-        self.write(*command)
         if self._watch is None:
             self._watch = self._loop.call_later(self._patience, self._look)
         return answer
 
     def write(self, *command: Argument) -> None:
         """Send a command that is answered by a push only: SUBSCRIBE and UNSUBSCRIBE."""
+        packed = hiredis.pack_command(cast("Any", command))
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(hiredis.pack_command(cast("Any", command)))
+        self._out.append(packed)
 
     def hang_up(self) -> None:
         """End the connection; who waits for an answer gets none."""
@@ -134,10 +144,15 @@ class Line(asyncio.Protocol):
             if isinstance(reply, hiredis.PushNotification):
                 if self._listener:
                     self._listener(reply)
-            else:
+            elif self._waiting:
                 self._answer(reply)
+            else:  # a SUBSCRIBE was refused: who waits for its push would wait for ever
+                self.hang_up()
+                return
 
     def _answer(self, reply: Any) -> None:
+        if isinstance(reply, ReadOnlyError):  # no primary any more: it is to be looked for
+            self.hang_up()
         answer, _ = self._waiting.popleft()
         if answer.done():  # its caller gave up
             return
@@ -207,5 +222,7 @@ async def _introduce(line: Line, options: dict[str, Any]) -> None:
 
 
 def _error(text: str) -> RedisError:
-    kind, _, _ = text.partition(" ")
+    kind, _, rest = text.partition(" ")
+    if kind in REDIRECTIONS:
+        return REDIRECTIONS[kind](rest)
     return ERRORS.get(kind, ResponseError)(text)

@@ -78,6 +78,16 @@ class AttemptReply(TypedDict):
     again_at: int
 
 
+class AttemptView(TypedDict):
+    """One request: when (ms), its answer's status code and beginning, or what went wrong."""
+
+    at: int
+    code: int | None
+    error: str
+    answer: str
+    ms: int
+
+
 class Author(TypedDict):
     """Who wrote it, by the name of that time."""
 
@@ -139,6 +149,28 @@ class ChangeSchedule(TypedDict):
     missed: NotRequired[Literal["once", "each", "skip"] | None]
 
 
+class ChangedWebhook(TypedDict):
+    """What is to be another; what is null stays. `active` true begins anew what was disabled."""
+
+    url: NotRequired[str | None]
+    events: NotRequired[
+        list[
+            Literal[
+                "*",
+                "player.created",
+                "wallet.posted",
+                "duel.ended",
+                "purchase.granted",
+                "purchase.refunded",
+                "chat.reported",
+            ]
+        ]
+        | None
+    ]
+    description: NotRequired[str | None]
+    active: NotRequired[bool | None]
+
+
 class CharacterAnswer(TypedDict):
     """The character as it is now."""
 
@@ -187,6 +219,21 @@ class CheckView(TypedDict):
     since: int
 
 
+class Choice(TypedDict):
+    """Whether to be told of a kind in a way."""
+
+    kind: Literal[
+        "robbed",
+        "robbery_failed",
+        "coins_received",
+        "duel_challenged",
+        "duel_won",
+        "purchase_granted",
+    ]
+    channel: Literal["email", "push"]
+    on: bool
+
+
 class Cleaned(TypedDict):
     """How many were taken away."""
 
@@ -198,6 +245,29 @@ class Connected(TypedDict):
 
     sid: str
     pid: str
+
+
+class ConnectionView(TypedDict):
+    """A signed-in connection: its id, its node, who plays, from where, in which chat rooms."""
+
+    id: str
+    node: str
+    player_id: str
+    name: str
+    address: str
+    rooms: list[str]
+
+
+class Connections(TypedDict):
+    """The connections that were asked for: how many, by node, and some of them.
+
+    `complete`: every node answered; else there may be more.
+    """
+
+    total: int
+    complete: bool
+    nodes: list[NodeView]
+    connections: list[ConnectionView]
 
 
 class DeadLetter(TypedDict):
@@ -227,6 +297,30 @@ class DealerView(TypedDict):
     total: int
 
 
+class DeliveriesAnswer(TypedDict):
+    """Deliveries, the newest first; null as the cursor when there are no more."""
+
+    deliveries: list[DeliveryView]
+    next_before: str | None
+
+
+class DeliveryAnswer(TypedDict):
+    """One delivery."""
+
+    delivery: DeliveryView
+
+
+class DeliveryView(TypedDict):
+    """What became of an event, for one webhook; the newest attempts last."""
+
+    event_id: str
+    type: str
+    at: int
+    status: Literal["pending", "delivered", "failed"]
+    tries: int
+    attempts: list[AttemptView]
+
+
 class Discard(TypedDict):
     """Which, and why nobody needs it."""
 
@@ -234,7 +328,14 @@ class Discard(TypedDict):
 
 
 Disconnect = Literal[
-    "slow_consumer", "draining", "token_revoked", "token_expired", "banned", "abuse", "replaced"
+    "slow_consumer",
+    "draining",
+    "token_revoked",
+    "token_expired",
+    "banned",
+    "abuse",
+    "replaced",
+    "kicked",
 ]
 
 
@@ -276,6 +377,13 @@ class EffectView(TypedDict):
     percent: int
 
 
+class EmailReply(TypedDict):
+    """The address, and whether it is the account's beyond doubt; until then nothing goes there."""
+
+    email: str | None
+    verified: bool
+
+
 class Empty(TypedDict):
     """`{}`: done, and there is nothing to tell."""
 
@@ -287,6 +395,13 @@ class Ended(TypedDict):
     at: int
     by: Person | None
     reason: str
+
+
+class EndedConnections(TypedDict):
+    """How many connections were ended; `complete`: every node answered when they were counted."""
+
+    ended: int
+    complete: bool
 
 
 class EndedGame(TypedDict):
@@ -529,6 +644,13 @@ class Joined(TypedDict):
     messages: list[ChatMessage]
 
 
+class Keys(TypedDict):
+    """A subscription's keys, as a browser gives them."""
+
+    p256dh: str
+    auth: str
+
+
 class KnownPlayer(TypedDict):
     """A player and his account; guests have no user name. Times in ms, the last name first.
 
@@ -546,10 +668,14 @@ class KnownPlayer(TypedDict):
 
 
 class LedgerReply(TypedDict):
-    """Entries, the newest first; null as the cursor when there are no more."""
+    """Entries, the newest first; null as the cursor when there are no more.
+
+    `names` are those of the players in them, as far as they are still there.
+    """
 
     entries: list[EntryView]
     next_before: str | None
+    names: dict[str, str]
 
 
 class LetterReply(TypedDict):
@@ -680,14 +806,58 @@ class MutedEvent(TypedDict):
     reason: str
 
 
-class Notification(TypedDict):
-    """Something that a player should see; `by` is who did it, `at` in ms."""
+class NewWebhook(TypedDict):
+    """Where to, and of which events; `*` is all of them."""
 
+    url: str
+    events: list[
+        Literal[
+            "*",
+            "player.created",
+            "wallet.posted",
+            "duel.ended",
+            "purchase.granted",
+            "purchase.refunded",
+            "chat.reported",
+        ]
+    ]
+    description: NotRequired[str]
+
+
+class NodeView(TypedDict):
+    """A node that is believed to live: whether it answered in time, and what it counted."""
+
+    node: str
+    answered: bool
+    connections: int
+
+
+class Notification(TypedDict):
+    """Something that a player should see.
+
+    `text` is a sentence for people. `by` is who did it, `amount` the coins that moved, `ref`
+    what it was about: the id of a duel, an order or a posting. `at` in ms.
+    """
+
+    id: str
     kind: str
-    by: RobberView
-    success: bool
+    text: str
+    by: Author | None
     amount: int
+    ref: str
     at: int
+    read: bool
+
+
+class NotificationsReply(TypedDict):
+    """Notifications, the newest first, and how many in all are unread.
+
+    The cursor is null when there are no more.
+    """
+
+    notifications: list[Notification]
+    unread: int
+    next_before: str | None
 
 
 class OperationEntry(TypedDict):
@@ -1014,13 +1184,6 @@ class Resume(TypedDict):
     friend_requests: int
 
 
-class RobberView(TypedDict):
-    """Who tried."""
-
-    id: str
-    name: str
-
-
 class RoundNews(TypedDict):
     """A round's showdown; hands and ranks by player id, no winner if they are equal."""
 
@@ -1097,6 +1260,13 @@ class SchedulesReply(TypedDict):
     schedules: list[ScheduleView]
 
 
+class SecretAnswer(TypedDict):
+    """A webhook and its secret, which is not shown again."""
+
+    webhook: WebhookView
+    secret: str
+
+
 class ServerNotice(TypedDict):
     """What those who run the server should look at, and how much of it there is."""
 
@@ -1121,6 +1291,19 @@ class SessionReply(TypedDict):
     """When the session ends unless it is refreshed again, in ms."""
 
     expires_at: int
+
+
+class SettingsReply(TypedDict):
+    """How an account is reached: by kind, at which address, on how many devices.
+
+    `push_key` is what a browser subscribes with; `email` is null if none was given.
+    """
+
+    kinds: dict[str, WaysOfKind]
+    email: str | None
+    verified: bool
+    devices: int
+    push_key: str
 
 
 class ShopReply(TypedDict):
@@ -1184,6 +1367,12 @@ class TransferReply(TypedDict):
 TypingEvent = TypedDict("TypingEvent", {"room": "str", "from": "Author"})
 
 
+class UnreadReply(TypedDict):
+    """How many are unread now."""
+
+    unread: int
+
+
 class UseReply(TypedDict):
     """The boost as it is now, and how many of the item are left."""
 
@@ -1208,6 +1397,49 @@ class WatchedReply(TypedDict):
     """The duel as everybody may see it."""
 
     duel: DuelView
+
+
+class WaysOfKind(TypedDict):
+    """Whether an account that is away is told of a kind by e-mail, and by push."""
+
+    email: bool
+    push: bool
+
+
+class WebhookAnswer(TypedDict):
+    """One webhook."""
+
+    webhook: WebhookView
+
+
+class WebhookDisabled(TypedDict):
+    """Nothing more is sent to a webhook, and why."""
+
+    webhook_id: str
+    url: str
+    reason: str
+
+
+class WebhookView(TypedDict):
+    """A webhook and how it does; times in ms.
+
+    `reason` says why it is not active, `failures` counts those in a row.
+    """
+
+    id: str
+    url: str
+    events: list[str]
+    description: str
+    active: bool
+    reason: str
+    failures: int
+    created_at: int
+
+
+class WebhooksAnswer(TypedDict):
+    """All of them, the oldest first."""
+
+    webhooks: list[WebhookView]
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
@@ -1361,7 +1593,7 @@ class Showdown:
         answer: MeAnswer = await self._call("GET", "/api/v1/me")
         return answer
 
-    async def delete(self) -> None:
+    async def deletion_delete(self) -> None:
         """Delete the caller's account, for good.
 
         Raises:
@@ -2151,6 +2383,72 @@ class Showdown:
         )
         return answer
 
+    async def notifications_list(
+        self, *, before: str | None = None, limit: int | None = None
+    ) -> NotificationsReply:
+        """What the player should see, and what he has seen.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: NotificationsReply = await self._ask(
+            "notifications:list", {**_given({"before": before, "limit": limit})}
+        )
+        return answer
+
+    async def notifications_read(self, *, ids: list[str] | None = None) -> UnreadReply:
+        """Mark some as seen; those that are not there are none.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: UnreadReply = await self._ask("notifications:read", {**_given({"ids": ids})})
+        return answer
+
+    async def notifications_settings(self, *, choices: list[Choice] | None = None) -> SettingsReply:
+        """By which ways the account is told of what when it is away.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: SettingsReply = await self._ask(
+            "notifications:settings", {**_given({"choices": choices})}
+        )
+        return answer
+
+    async def account_email(self, *, email: str | None) -> EmailReply:
+        """Be told of things by e-mail at this address; a link that is sent there must be followed.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: EmailReply = await self._ask("account:email", {"email": email})
+        return answer
+
+    async def push_subscribe(self, *, endpoint: str, keys: Keys) -> Empty:
+        """Tell this device of things, too, when the player is away.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Empty = await self._ask("push:subscribe", {"endpoint": endpoint, "keys": keys})
+        return answer
+
+    async def push_unsubscribe(self, *, endpoint: str) -> Empty:
+        """Tell this device of nothing more.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Empty = await self._ask("push:unsubscribe", {"endpoint": endpoint})
+        return answer
+
     @overload
     def on(
         self, event: Literal["session:ready"], handler: Callable[[SessionReady], object]
@@ -2174,6 +2472,11 @@ class Showdown:
     @overload
     def on(
         self, event: Literal["server:notice"], handler: Callable[[ServerNotice], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["webhook:disabled"], handler: Callable[[WebhookDisabled], object]
     ) -> None: ...
 
     @overload

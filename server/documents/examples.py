@@ -20,6 +20,7 @@ NOW = 1_795_342_800_000
 SEED = "5e" * 32
 TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"  # noqa: S105
 ENTRY_ID = "0193e5a7c4ee" + "0" * 16
+EMAIL = "ann@example.com"
 PLACE = f"{206:016x}{2**48 - 1 - NOW:012x}{ANN}"
 JOB_CURSOR = f"{NOW}-reports.economy-{ANN}"
 MESSAGE_ID = f"{NOW}-00000@global"
@@ -101,7 +102,10 @@ BY_NAME: Mapping[str, Any] = {
     "currency": "eur",
     "provider": "sandbox",
     "notice": "This is a sandbox: no money moves.",
-    "url": None,
+    "url": "https://game.example/here",
+    "event_id": "evt_5f1d7a9c0b3e4d6f8a2c1b0e",
+    "link": "pYb3tAAAB",
+    "endpoint": "https://push.example/3f1f9a52",
     "ref": "",
     "seconds": 300,
     "member_count": 1,
@@ -208,7 +212,7 @@ class Examples:
 
     def _of_value(self, schema: Schema, field: str) -> Any:
         if "pattern" in schema:
-            samples = (BY_NAME.get(field, field), ANN, ENTRY_ID, JOB_CURSOR)
+            samples = (BY_NAME.get(field, field), ANN, ENTRY_ID, JOB_CURSOR, EMAIL)
             return next(one for one in samples if re.search(schema["pattern"], one))
         if field in BY_NAME:
             return BY_NAME[field]

@@ -25,6 +25,7 @@ from state.migrations import (
     m0011_friends,
     m0012_belongings,
     m0021_ratings,
+    m0031_outbound,
     m0041_moderation,
     m0061_operations,
 )
@@ -51,6 +52,7 @@ MIGRATIONS = (
     Migration(11, "the indexes of friends", m0011_friends.run),
     Migration(12, "the indexes of belongings", m0012_belongings.run),
     Migration(21, "the indexes of ratings", m0021_ratings.run),
+    Migration(31, "webhooks and notifications", m0031_outbound.run),
     Migration(41, "the queue of reports, mutes, bans and their log", m0041_moderation.run),
     Migration(61, "the index of what operators did", m0061_operations.run),
 )

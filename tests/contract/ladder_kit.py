@@ -19,6 +19,7 @@ from state.economy import Economy
 from state.friends import Friends
 from state.ladder import Ladder
 from state.live import Live, Seat
+from state.outbound import Outbound
 from tests.contract.duels_kit import now
 from tests.contract.players_kit import Player, Recorder, Socket
 
@@ -70,6 +71,8 @@ async def build(
         friends=Friends(documents, settings.social, clock),
         economy=Economy.build(documents, duels, settings, clock),
         ladder=Ladder.build(redis, documents, settings, clock, lambda _: None),
+        outbound=Outbound.build(documents, settings, clock),
+        ways=cast("Any", None),
         moderation=cast("Any", None),
         operations=cast("Any", None),
         jobs=cast("Any", None),

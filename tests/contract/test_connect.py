@@ -132,6 +132,13 @@ async def test_a_wrong_call_is_no_outage(redis: RedisStore) -> None:
     assert not redis.breaker.open
 
 
+@pytest.mark.parametrize("wrong", [None, "\ud800"])
+async def test_what_cannot_be_sent_takes_nobodys_answer(redis: RedisStore, wrong: Any) -> None:
+    with pytest.raises((TypeError, UnicodeEncodeError)):
+        await redis.call("SET", "key", wrong)
+    assert await redis.call("ECHO", "mine") == "mine"
+
+
 async def test_each_call_is_timed_under_its_name(stores: Stores, redis: RedisStore) -> None:
     seen: list[tuple[str, str]] = []
 
@@ -326,6 +333,15 @@ async def test_documents_are_found_in_order_and_no_more_than_asked_for(
     assert [one["_id"] for one in found] == [8, 6, 4]
     assert await documents.call("things", "find_one", {"_id": 99}) is None
     assert documents.in_use == 0
+
+
+async def test_a_replica_set_is_found_by_any_of_its_hosts(stores: Stores) -> None:
+    there = stores.mongo_url.replace("mongodb://", "mongodb://127.0.0.1:1,")
+    for driver in ("motor", "pymongo"):
+        settings = Mongo(driver=driver, database="test_hosts", timeout_seconds=15)
+        async with DocumentStore(there, settings) as store:
+            await store.ping()
+            assert await store.find("nothing", {}, sort=[("_id", 1)], limit=1) == []
 
 
 async def test_a_wrong_operation_is_no_outage(documents: DocumentStore) -> None:

@@ -77,6 +77,8 @@ class Node:
             duels=elsewhere,
             friends=elsewhere,
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
+            outbound=elsewhere,
+            ways=elsewhere,
             moderation=elsewhere,
             operations=elsewhere,
             ladder=elsewhere,

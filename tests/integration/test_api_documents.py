@@ -16,6 +16,7 @@ import pytest
 
 from tests.documented import Contract, contract
 from tests.harness import ADMIN, ADMIN_PASSWORD, Player, Server, Table
+from tests.integration import outbound_stories
 from tests.integration.chat_kit import new_room
 from tests.integration.hosting import Host
 from tests.integration.stripe import SECRET, Stripe, stripe
@@ -27,7 +28,11 @@ NOBODY = "0" * 20
 MOVES = {"hit", "stand", "double", "split", "insure"}
 GAMES = 300
 NO_DAY = {"task": "reports.economy", "payload": {"day": "2026-19-01"}}
-ELSEWHERE = {("on.server.notice", True)}  # tests/integration/test_audit.py
+ELSEWHERE = {
+    ("on.server.notice", True),  # tests/integration/test_audit.py
+    ("on.webhook.disabled", True),  # tests/integration/test_webhooks.py
+    ("webhooks_replay", True),  # as above
+}
 HOLD_ALL = [0, 1, 2, 3, 4]
 
 
@@ -49,6 +54,7 @@ async def test_all_that_is_documented_happens_as_documented(
     await session(lone, table)
     await chat(lone, table)
     await moderation(lone, table)
+    await connections(lone, table)
     await review(lone, table)
     await sanctions(lone, table)
     await presence(lone, table)
@@ -61,9 +67,12 @@ async def test_all_that_is_documented_happens_as_documented(
     await blackjack(lone, table)
     await jobs(lone, table)
     async with stripe() as bank:
-        server = host.start(Server, BLACKJACK__IDLE_SECONDS=1, **at_bank(bank))
+        knobs = {"BLACKJACK__IDLE_SECONDS": 1, "EMAIL__HOST": "127.0.0.1", "EMAIL__PORT": 1}
+        server = host.start(Server, **knobs, **at_bank(bank))
         await purchases(server, table, bank, documents)
         await left_alone(server, table)
+        await outbound_stories.webhooks(server, table)
+        await outbound_stories.notifications(server, table, documents)
     documented = set(documents.operations())
     assert documented - documents.seen == ELSEWHERE, "documented, but driven by no story"
     assert documents.seen <= documented | {(key, False) for key, _ in documented}
@@ -197,6 +206,14 @@ async def moderation(server: Server, table: Table) -> None:
     await moderator.do("chat:unmute", player_id=ann.id)
     for event in ("chat:mute", "chat:unmute"):
         assert await ann.fails(event, player_id=ann.id) == "forbidden"
+
+
+async def connections(server: Server, table: Table) -> None:
+    admin, ann = await table.admin(server.url), await table.seat(server.url)
+    for method, path in (("GET", "/connections"), ("DELETE", f"/connections/{ann.id}")):
+        for player, status in ((ann, 403), (admin, 200)):
+            token = player.tokens["access_token"]
+            assert (await table.call(method, server.url, path, token=token))[0] == status
 
 
 async def review(server: Server, table: Table) -> None:

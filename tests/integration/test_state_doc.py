@@ -25,7 +25,7 @@ PLACES = {
     "connection": r"[0-9a-f]+\.[\w-]{20}",
     "pid": r"[\w-]{32}",
     "room": "[a-z][a-z0-9:_-]{0,63}",
-    "token": r"[\w-]{12}|\d+-\d+@[a-z][a-z0-9:_-]{0,63}",
+    "token": r"[\w-]{12}|[0-9a-f]{20}|\d+-\d+@[a-z][a-z0-9:_-]{0,63}",
     "client_id": ".{1,64}",
     "key": ".{1,64}",
     "stake": r"\d+",
@@ -39,7 +39,7 @@ PLACES = {
 AFTER_A_CRASH = {"{live}:gone"}
 FOR_MILLISECONDS = {"{match}:pairs", "{match}:pair:<duel>"}  # tests/contract/test_matches.py
 WEALTH = {f"{{boards}}:{name}:wealth" for name in ("built", "order", "places")}
-WITH_THE_STORE = {"{log}:epoch", "{log}:last", "{jobs}:epoch", *WEALTH}
+WITH_THE_STORE = {"{log}:epoch", "{log}:last", "{log}:store", "{jobs}:epoch", *WEALTH}
 # The engine's own keys: what comes up in a run is checked, not all of them do.
 QUEUES = "{bull}:"
 WRONG_PASSWORDS = 6

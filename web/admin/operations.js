@@ -1,4 +1,4 @@
-/** Who did what to jobs, queues and schedules. */
+/** Who did what to jobs, queues, schedules and whatever else operators look after. */
 
 import { nameOf, el } from "../js/dom.js";
 import { call, query } from "./calls.js";
