@@ -115,7 +115,6 @@ def build(
     duels = Duels(redis, settings)
     office = Office(
         settings,
-        redis_url,
         redis,
         documents,
         clock,

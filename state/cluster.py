@@ -150,6 +150,11 @@ class ClusterLines(Lines):
         line.closed.add_done_callback(lambda _: self._ears.pop(line, None))
         return line
 
+    async def address(self, key: str) -> str:
+        """The URL of the primary that has the key's slot, as the cluster says now."""
+        await self._refresh()
+        return self._url.of(self._map.owner(key))
+
     async def ping(self) -> None:
         """Read the map, and ask each primary whether the cluster holds together."""
         self._map.stale = True

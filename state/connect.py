@@ -11,6 +11,7 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Any, Self
 
+from redis.asyncio import BlockingConnectionPool
 from redis.exceptions import (
     AskError,
     BusyLoadingError,
@@ -23,6 +24,7 @@ from redis.exceptions import ConnectionError as LineBroken
 
 from config.redis_url import parse
 from config.sections import Redis as RedisSettings
+from state import following
 from state.breaker import Breaker, Observer
 from state.cluster import ClusterLines
 from state.line import Argument, Line, Listener
@@ -69,8 +71,8 @@ class RedisStore:
     def __init__(self, url: str, settings: RedisSettings, observe: Observer | None = None) -> None:
         self.breaker = Breaker("redis", AWAY, observe)
         self.size = settings.commands
-        address = parse(url)
-        self._lines = KINDS[address.kind](address, settings)
+        self._url = parse(url)
+        self._lines = KINDS[self._url.kind](self._url, settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -176,6 +178,10 @@ class RedisStore:
             yield Subscription(line, "S" if sharded else "")
         finally:
             line.hang_up()
+
+    def pool(self, key: str, **options: Any) -> BlockingConnectionPool:
+        """Connections of redis-py to the store that has a key, wherever that is at the time."""
+        return following.pool(self._url, partial(self._lines.address, key), **options)
 
     async def ping(self) -> None:
         """Ask for a sign of life, past the breaker: this is how a return is noticed.

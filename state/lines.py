@@ -82,6 +82,11 @@ class Lines:
         """Commands that wait for their answers."""
         return self._line.waiting if self._line else 0
 
+    async def address(self, key: str) -> str:
+        """The URL of the store that has a key."""
+        del key
+        return await self._primary()
+
     async def _primary(self) -> str:
         """The URL of the store."""
         return self._url.text

@@ -89,11 +89,11 @@ def build(
     now: Callable[[], int] = lambda: round(time.time() * 1000),
     **settings: Any,
 ) -> tuple[Bench, Supervisor]:
-    redis, url, documents = stores
+    redis, _, documents = stores
     metrics = Metrics()
     chosen = Settings(jobs=Jobs(**settings))
     names = [one.name for one in tasks] if hired else []
-    office = Office(chosen, url, redis, documents, now, metrics.jobs, tasks=tasks, hired=names)
+    office = Office(chosen, redis, documents, now, metrics.jobs, tasks=tasks, hired=names)
     boundary = Boundary(metrics, 10.0)
     world = cast("Any", SimpleNamespace(settings=chosen, now=now, jobs=office.queues))
     office.hire(world, Catalogue(dead_letters=(witness.told,)), boundary.guard, new_request_id)

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis.exceptions import RedisError
@@ -26,6 +26,7 @@ from state.recovery import PREFIX
 from state.recovery import Recovery as Log
 from tests.contract.chat_kit import ANN, ROOM, Lobby, small
 from tests.contract.duels_kit import SETTINGS, Game
+from tests.contract.jobs_kit import Witness, noting, working
 from tests.sizes import ONLY_LONG
 from tests.valkeys import Group, Valkey, a_cluster, under_sentinels, until
 
@@ -300,6 +301,34 @@ async def test_the_primary_is_the_one_that_sentinels_name(watched: Group) -> Non
                 await until(partial(_ping, store))
                 assert await store.call("GET", "x") == "1"
                 await closed.wait()
+
+
+@pytest.fixture(params=["cluster", "watched"])
+def group(request: pytest.FixtureRequest) -> Group:
+    found: Group = request.getfixturevalue(request.param)
+    return found
+
+
+async def test_jobs_follow_their_primary(group: Group) -> None:
+    witness, no_documents = Witness(), cast("DocumentStore", None)
+    async with (
+        RedisStore(group.url, QUICK) as store,
+        working((store, group.url, no_documents), noting(witness.note)) as bench,
+    ):
+        await bench.ended(await bench.order("before"))
+        in_cluster = "+cluster" in group.url
+        primary = await (group.owner(slot_of("{bull}")) if in_cluster else group.primary())
+        primary.kill()
+        await group.promoted(instead_of=primary)
+
+        async def ordered() -> str:
+            with suppress(DependencyUnavailable):
+                return await bench.order("after", key="k")
+            return ""
+
+        await bench.ended(await until(ordered), 30)
+        assert set(witness.ran) == {"before", "after"}
+        primary.start()
 
 
 async def test_without_sentinels_the_primary_serves_on(watched: Group) -> None:
