@@ -42,6 +42,7 @@ class Admin(Section):
 
     username: str | None = default(None, "signs in as everybody else does")
     password: SecretStr | None = default(None, "changed here, it is changed at the next start")
+    session_seconds: int = default(43_200, "a long day at /admin, then the password again", ge=60)
 
 
 class Limits(Section):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from state.ledger import Posting
     from state.live import Live
     from state.moderation import Moderation
+    from state.operations import OperationsLog
     from state.outbound import Outbound
     from state.profiles import Profiles
     from state.rates import Rates
@@ -217,6 +218,7 @@ class World:
     outbound: Outbound
     ways: Ways
     moderation: Moderation
+    operations: OperationsLog
     ladder: Ladder
     belongings: Belongings
     deletions: Deletions
@@ -333,6 +335,8 @@ class Route(Generic[P]):
     """The name under which a browser saves the answer."""
     media: str = "application/json"
     """Of the answer; for any other than JSON the handler returns text."""
+    noted: bool = False
+    """Whether it is written into the log of what operators do."""
 
     @property
     def in_path(self) -> tuple[str, ...]:
@@ -366,6 +370,11 @@ def route(
     return lambda handler: Route(
         method, path, payload, handler, status, signed_in, signature, roles, large, file, media
     )
+
+
+def noted(one: Route[P]) -> Route[P]:
+    """Let a route's calls be written into the log of what operators do."""
+    return replace(one, noted=True)
 
 
 @dataclass(frozen=True, slots=True)

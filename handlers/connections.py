@@ -12,7 +12,7 @@ from game.chat import ROOM_PATTERN
 from game.connections import Connections
 from game.disconnects import Disconnect
 from game.errors import ValidationFailed
-from handlers.base import Context, Id, Payload, route
+from handlers.base import Context, Id, Payload, noted, route
 
 ADMINS = frozenset({"admin"})
 
@@ -50,6 +50,7 @@ async def find(cmd: Wanted, ctx: Context) -> Connections:
     return await ctx.world.publisher.connections(_where(cmd), cmd.limit)
 
 
+@noted
 @route("DELETE", "/connections/{player_id}", Whose, roles=ADMINS)
 async def end(cmd: Whose, ctx: Context) -> EndedConnections:
     """End all connections of a player, on whatever node. They are told `kicked`, and their

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from game import rooms
 from game.errors import GameError
-from handlers.base import OPERATORS, Context, Payload, World, route
+from handlers.base import OPERATORS, Context, Payload, World, noted, route
 from handlers.ports import DeadLetter, JobView
 
 MOST = 100  # replayed in one call
@@ -81,6 +81,7 @@ async def find(cmd: ListDeadLetters, ctx: Context) -> DeadLettersReply:
     return DeadLettersReply(dead_letters=found, next_before=cursor)
 
 
+@noted
 @route("POST", "/dead-letters/{id}/replay", OneLetter, status=202, roles=OPERATORS)
 async def replay(cmd: OneLetter, ctx: Context) -> LetterReply:
     """Give one all its attempts again.
@@ -93,6 +94,7 @@ async def replay(cmd: OneLetter, ctx: Context) -> LetterReply:
     return LetterReply(job=await ctx.world.jobs.retry(cmd.id))
 
 
+@noted
 @route("POST", "/dead-letters/replay", Replay, status=202, roles=OPERATORS)
 async def replay_many(cmd: Replay, ctx: Context) -> ReplayReply:
     """Give many all their attempts again; each by itself."""
@@ -107,6 +109,7 @@ async def replay_many(cmd: Replay, ctx: Context) -> ReplayReply:
     return reply
 
 
+@noted
 @route("POST", "/dead-letters/{id}/discard", Discard, status=204, roles=OPERATORS)
 async def discard(cmd: Discard, ctx: Context) -> None:
     """Take one away for good. The reason and who gave it are in the log.

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from typing_extensions import TypedDict
 
 from game.errors import GameError
-from handlers.base import OPERATORS, Context, Key, Nothing, Payload, route
+from handlers.base import OPERATORS, Context, Key, Nothing, Payload, noted, route
 from handlers.ports import NORMAL, Cleanable, JobState, JobView, QueueView
 
 MOST = 100  # jobs in one batch
@@ -171,6 +171,7 @@ async def get(cmd: OneJob, ctx: Context) -> JobReply:
     return JobReply(job=await ctx.world.jobs.get(cmd.id))
 
 
+@noted
 @route("POST", "/jobs/{id}/retry", OneJob, status=202, roles=OPERATORS)
 async def retry(cmd: OneJob, ctx: Context) -> JobReply:
     """Give a job that failed for good all its attempts again.
@@ -183,6 +184,7 @@ async def retry(cmd: OneJob, ctx: Context) -> JobReply:
     return JobReply(job=await ctx.world.jobs.retry(cmd.id))
 
 
+@noted
 @route("DELETE", "/jobs/{id}", OneJob, status=202, roles=OPERATORS)
 async def cancel(cmd: OneJob, ctx: Context) -> JobReply:
     """Take a job back. One that runs is stopped within a second; until then it is `running`.
@@ -228,6 +230,7 @@ async def find(cmd: ListJobs, ctx: Context) -> JobsReply:
     return JobsReply(jobs=await ctx.world.jobs.find(cmd.queue, state, cmd.limit, cmd.skip))
 
 
+@noted
 @route("POST", "/queues/{queue}/pause", OneQueue, roles=OPERATORS)
 async def pause(cmd: OneQueue, ctx: Context) -> QueueReply:
     """Start no more of a queue's jobs, in any process; what runs goes on.
@@ -240,6 +243,7 @@ async def pause(cmd: OneQueue, ctx: Context) -> QueueReply:
     return QueueReply(queue=await ctx.world.jobs.stats(cmd.queue))
 
 
+@noted
 @route("POST", "/queues/{queue}/resume", OneQueue, roles=OPERATORS)
 async def resume(cmd: OneQueue, ctx: Context) -> QueueReply:
     """Start a queue's jobs again.
@@ -252,6 +256,7 @@ async def resume(cmd: OneQueue, ctx: Context) -> QueueReply:
     return QueueReply(queue=await ctx.world.jobs.stats(cmd.queue))
 
 
+@noted
 @route("DELETE", "/queues/{queue}/clean", CleanQueue, roles=OPERATORS)
 async def clean(cmd: CleanQueue, ctx: Context) -> Cleaned:
     """Take old jobs of a queue away. What waits or failed is lost by that.

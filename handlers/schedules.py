@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 from typing_extensions import TypedDict
 
-from handlers.base import OPERATORS, Context, Nothing, Payload, route
+from handlers.base import OPERATORS, Context, Nothing, Payload, noted, route
 from handlers.ports import Policy, ScheduleView
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=48, pattern=r"^[a-z][a-z0-9-]*$")]
@@ -73,6 +73,7 @@ async def find(_: Nothing, ctx: Context) -> SchedulesReply:
     return SchedulesReply(schedules=await ctx.world.schedules.list())
 
 
+@noted
 @route("POST", "/schedules", AddSchedule, status=201, roles=OPERATORS)
 async def add(cmd: AddSchedule, ctx: Context) -> ScheduleReply:
     """A new schedule for a task that may be ordered by name.
@@ -90,6 +91,7 @@ async def add(cmd: AddSchedule, ctx: Context) -> ScheduleReply:
     return ScheduleReply(schedule=schedule)
 
 
+@noted
 @route("PATCH", "/schedules/{name}", ChangeSchedule, roles=OPERATORS)
 async def change(cmd: ChangeSchedule, ctx: Context) -> ScheduleReply:
     """Pause a schedule, let it go on, or give it other times.
@@ -112,6 +114,7 @@ async def change(cmd: ChangeSchedule, ctx: Context) -> ScheduleReply:
     return ScheduleReply(schedule=schedule)
 
 
+@noted
 @route("DELETE", "/schedules/{name}", OneSchedule, status=204, roles=OPERATORS)
 async def remove(cmd: OneSchedule, ctx: Context) -> None:
     """Take a schedule away; what it has ordered stays ordered.

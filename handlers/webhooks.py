@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from game import webhooks as rules
 from game.errors import Conflict
 from game.events import EVENTS
-from handlers.base import OPERATORS, Context, Id, Nothing, Payload, World, periodic, route
+from handlers.base import OPERATORS, Context, Id, Nothing, Payload, World, noted, periodic, route
 from handlers.telling import DeliverLane
 from state.deliveries import Attempt, Delivery, Status
 from state.webhooks import EVERYTHING, Webhook, enabled
@@ -149,6 +149,7 @@ async def listed(_: Nothing, ctx: Context) -> WebhooksAnswer:
     return WebhooksAnswer(webhooks=[_view(one) for one in await ctx.world.outbound.webhooks.all()])
 
 
+@noted
 @route("POST", "/webhooks", NewWebhook, status=201, roles=OPERATORS)
 async def create(cmd: NewWebhook, ctx: Context) -> SecretAnswer:
     """Tell a server of events from about now on.
@@ -172,6 +173,7 @@ async def get(cmd: WhichWebhook, ctx: Context) -> WebhookAnswer:
     return WebhookAnswer(webhook=_view(await ctx.world.outbound.webhooks.get(cmd.id)))
 
 
+@noted
 @route("PATCH", "/webhooks/{id}", ChangedWebhook, roles=OPERATORS)
 async def change(cmd: ChangedWebhook, ctx: Context) -> WebhookAnswer:
     """Make something of a webhook another.
@@ -190,6 +192,7 @@ async def change(cmd: ChangedWebhook, ctx: Context) -> WebhookAnswer:
     return WebhookAnswer(webhook=_view(changed))
 
 
+@noted
 @route("DELETE", "/webhooks/{id}", WhichWebhook, status=204, roles=OPERATORS)
 async def delete(cmd: WhichWebhook, ctx: Context) -> None:
     """Tell a server nothing more; what waits for it is given up.
@@ -201,6 +204,7 @@ async def delete(cmd: WhichWebhook, ctx: Context) -> None:
     await ctx.world.outbound.deliveries.go_on(cmd.id)  # whoever works on a lane finds it useless
 
 
+@noted
 @route("POST", "/webhooks/{id}/rotate", WhichWebhook, roles=OPERATORS)
 async def rotate(cmd: WhichWebhook, ctx: Context) -> SecretAnswer:
     """Give a webhook a new secret; for a while both sign.
@@ -225,6 +229,7 @@ async def deliveries(cmd: PageOfDeliveries, ctx: Context) -> DeliveriesAnswer:
     return DeliveriesAnswer(deliveries=views, next_before=page.next_before)
 
 
+@noted
 @route(
     "POST",
     "/webhooks/{id}/deliveries/{event_id}/replay",

@@ -26,6 +26,7 @@ from server.health import Details, FullHealth, Health, Liveness, Readiness
 from server.http_address import Addresses
 from server.limits import Requests as Credits
 from server.metrics import Metrics
+from server.noting import run_noted
 from server.requests import Requests
 
 JSON = "application/json"
@@ -34,6 +35,7 @@ ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key"
 PREFLIGHT_SECONDS = "600"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Who = Callable[[web.Request], Awaitable[Caller]]
 
 
 class Api:
@@ -65,7 +67,7 @@ class Api:
         """Add all routes and the middleware."""
         app.middlewares.append(self._middleware())
         for route in catalogue.routes:
-            app.router.add_route(route.method, API + route.path, self._handler(route))
+            app.router.add_route(route.method, API + route.path, self.handler(route))
         self.mount_probes(app)
 
     def mount_probes(self, app: web.Application) -> None:
@@ -75,13 +77,15 @@ class Api:
         app.router.add_get("/health", self._full_health)
         app.router.add_get("/metrics", self._scrape)
 
-    def _handler(self, route: Route[Any]) -> Handler:
+    def handler(self, route: Route[Any], who: Who | None = None) -> Handler:
+        """What answers a route's requests, by their bearer tokens or by what `who` says."""
         name = f"{route.method} {route.path}"
+        asks = who or self._bearer
 
         async def handle(request: web.Request) -> web.Response:
             request_id = new_request_id()
             outcome = await self._boundary.guard(
-                "route", name, request_id, lambda: self._run(route, request, request_id)
+                "route", name, request_id, lambda: self._run(route, request, request_id, asks)
             )
             if outcome.error:
                 return problem(outcome.error, request_id)
@@ -89,18 +93,23 @@ class Api:
 
         return handle
 
-    async def _run(self, route: Route[Any], request: web.Request, request_id: str) -> bytes:
-        caller = await self._caller(request, route.roles) if route.signed_in else None
+    async def _run(
+        self, route: Route[Any], request: web.Request, request_id: str, who: Who
+    ) -> bytes:
+        caller = self._admit(await who(request), route.roles) if route.signed_in else None
         address = self._addresses.of(request)
         command = await self._requests.read(route, request)
-        reply = await route(command, Context(self._world, request_id, address, caller))
+        ctx = Context(self._world, request_id, address, caller)
+        reply = await (run_noted(route, command, ctx) if route.noted else route(command, ctx))
         if route.media != JSON:
             return str(reply).encode()
         return b"" if reply is None else orjson.dumps(reply)
 
-    async def _caller(self, request: web.Request, roles: frozenset[str]) -> Caller:
-        """Who asks, if he may and does not ask too often."""
-        caller = await self._authenticator.bearer(request.headers.get("Authorization", ""))
+    async def _bearer(self, request: web.Request) -> Caller:
+        return await self._authenticator.bearer(request.headers.get("Authorization", ""))
+
+    def _admit(self, caller: Caller, roles: frozenset[str]) -> Caller:
+        """Let pass who may and does not ask too often."""
         self._credits.take(caller.account_id)
         if roles and caller.role not in roles:
             raise Forbidden
@@ -121,7 +130,7 @@ class Api:
         request_id = new_request_id()
 
         async def run() -> bytes:
-            await self._caller(request, OPERATORS)
+            self._admit(await self._bearer(request), OPERATORS)
             return orjson.dumps(FullHealth(checks=self._health.checks, **self._details()))
 
         outcome = await self._boundary.guard("route", "GET /health", request_id, run)

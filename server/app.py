@@ -188,6 +188,7 @@ def _application(parts: Parts, forwarder: Forwarder) -> web.Application:
     parts.api.mount(app, parts.catalogue)
     parts.pages.mount(app)
     parts.api_pages.mount(app)
+    parts.admin.mount(app, parts.catalogue)
     app.middlewares.append(forwarder.middleware())
     app.on_response_prepare.append(_name_no_versions)
     app.router.add_route("*", ENGINE_PATH, parts.sockets.eio.handle_request)

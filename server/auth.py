@@ -62,7 +62,15 @@ class Authenticator:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated
-        return _caller(await self._checked(token.strip()))
+        return await self.holder(token.strip())
+
+    async def holder(self, token: str) -> Caller:
+        """Whose access token it is.
+
+        Raises:
+            Unauthenticated, TokenExpired, TokenRevoked, Banned: as `bearer`.
+        """
+        return _caller(await self._checked(token))
 
     async def _account(self, claims: Claims) -> Account:
         try:

@@ -15,6 +15,7 @@ from handlers.ways import Ways
 from jobs.base import Task
 from jobs.office import Office
 from server import payments
+from server.admin import Admin
 from server.api import Api
 from server.auth import Authenticator
 from server.backlog import Backlog
@@ -48,6 +49,7 @@ from state.friends import Friends
 from state.ladder import Ladder
 from state.live import Clock, Live
 from state.moderation import Moderation
+from state.operations import OperationsLog
 from state.outbound import Outbound
 from state.profiles import Profiles
 from state.rates import Rates
@@ -79,6 +81,7 @@ class Parts:
     api: Api
     pages: Pages
     api_pages: ApiPages
+    admin: Admin
     office: Office
 
 
@@ -138,6 +141,7 @@ def build(
         friends=Friends(documents, settings.social, clock),
         economy=economy,
         moderation=Moderation.build(documents, clock, metrics.open_reports.set),
+        operations=OperationsLog(documents, clock),
         ladder=Ladder.build(redis, documents, settings, clock, metrics.match_wait.observe),
         belongings=Belongings(documents, redis, economy.ledger),
         deletions=Deletions(documents, settings.auth.fresh_seconds * 1000, clock),
@@ -178,6 +182,17 @@ def build(
         metrics=metrics,
         now=clock,
     )
+    api = Api(
+        world=world,
+        boundary=boundary,
+        authenticator=authenticator,
+        addresses=addresses,
+        health=health,
+        metrics=metrics,
+        limits=settings.limits,
+        details=lambda: _details(node, redis, documents, reception),
+    )
+    pages = Pages()
     census = Census(world.live, hub, reception.sessions, publisher.ask)
     publisher.find, reception.on_census = census.find, census.hear
     watchers.send = reception.send
@@ -202,18 +217,17 @@ def build(
         membership=Membership(world.live, clock, reception, settings.nodes, documents.free_locks),
         supervisor=Supervisor(boundary, metrics),
         office=office,
-        api=Api(
+        api=api,
+        pages=pages,
+        api_pages=ApiPages(catalogue, settings),
+        admin=Admin(
             world=world,
+            api=api,
+            pages=pages,
             boundary=boundary,
             authenticator=authenticator,
             addresses=addresses,
-            health=health,
-            metrics=metrics,
-            limits=settings.limits,
-            details=lambda: _details(node, redis, documents, reception),
         ),
-        pages=Pages(),
-        api_pages=ApiPages(catalogue, settings),
     )
 
 

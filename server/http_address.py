@@ -50,7 +50,12 @@ class Addresses:
 
     def allowed(self, origin: str, host: str) -> bool:
         """Whether a browser's page of that origin may talk to us."""
-        return origin in self._origins or origin in {f"http://{host}", f"https://{host}"}
+        return origin in self._origins or self.own(origin, host)
+
+    @staticmethod
+    def own(origin: str, host: str) -> bool:
+        """Whether a browser's page of that origin is one of ours."""
+        return origin in {f"http://{host}", f"https://{host}"}
 
     def origin_allowed(self, origin: str, environ: dict[str, Any]) -> bool:
         """The same question, as python-engineio asks it."""

@@ -43,7 +43,7 @@ class File:
 
 
 class Pages:
-    """The page at `/` and its files below `/static/`.
+    """The page at `/`, and the files of all pages below `/static/`.
 
     What is served is a list made at the start: no path of a request ever reaches the file
     system.
@@ -65,10 +65,14 @@ class Pages:
         return _answer(request, self._files["index.html"])
 
     async def _static(self, request: web.Request) -> web.Response:
-        file = self._files.get(request.match_info["name"])
-        if file is None:
+        name = request.match_info["name"]
+        if name not in self._files or (name.startswith("admin/") and name.endswith(".html")):
             raise web.HTTPNotFound
-        return _answer(request, file)
+        return _answer(request, self._files[name])
+
+    def page(self, request: web.Request, name: str) -> web.Response:
+        """A page of another part of the server."""
+        return _answer(request, self._files[f"{name}.html"])
 
 
 def policy(host: str) -> str:

@@ -275,6 +275,18 @@ class Accounts:
         await self.revoke(family)
         return Spent(family)
 
+    async def continued(self, family: str, seconds: int) -> Account:
+        """The account of a sign-in, which a ban ends, that is not older than so many seconds.
+
+        Raises:
+            Unauthenticated: it is, or has ended.
+        """
+        found = await self._documents.call("families", "find_one", {"_id": family})
+        first = self._date() - timedelta(seconds=seconds)
+        if found is None or found["revoked"] or found["created_at"] <= first:
+            raise Unauthenticated("The sign-in is past its time; sign in again.")
+        return await self._owner(found)
+
     async def revoke(self, family: str) -> None:
         """End a sign-in: its refresh token is good no more."""
         await self._documents.update_guarded("families", {"_id": family}, {"revoked": True})

@@ -9,6 +9,7 @@ from game.economy import DAY_MS, kind
 from state.audit import BY_ID, Audit, AuditLog, Report
 from state.documents import DocumentStore
 
+LOG_DAYS = 365  # of what operators did
 KEEP_DAYS = 90  # of games that have ended and of audits: two quarters of a year to look back
 
 
@@ -61,6 +62,8 @@ class Upkeep:
             "boosts": {"until": {"$lt": now - DAY_MS}},
             "blackjack": {"ended_at": {"$lt": old}},
             "audits": {"started_at": {"$lt": old}},
+            # Its ids begin with their time: 12 hexadecimal digits of ms.
+            "operations_log": {"_id": {"$lt": f"{now - LOG_DAYS * DAY_MS:012x}"}},
         }
         counts = {}
         for collection, which in over.items():

@@ -860,6 +860,29 @@ class NotificationsReply(TypedDict):
     next_before: str | None
 
 
+class OperationEntry(TypedDict):
+    """One call of an operator that changes something; `at` in ms.
+
+    `action` is the call, as `POST /queues/{queue}/pause`; `details` what it was given, without
+    payloads of jobs. `outcome` is `ok`, the code of its refusal, or null when only its begin is
+    known.
+    """
+
+    id: str
+    action: str
+    by: Person
+    details: dict[str, Any]
+    at: int
+    outcome: str | None
+
+
+class OperationsReply(TypedDict):
+    """Calls, the newest first; `next_cursor` is null when there are no more."""
+
+    entries: list[OperationEntry]
+    next_cursor: str | None
+
+
 class OpponentView(TypedDict):
     """Whether the other fighter is there, and by when (ms) he must be back if he is not."""
 

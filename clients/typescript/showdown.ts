@@ -617,6 +617,23 @@ export interface paths {
         patch: operations["schedules_change"];
         trace?: never;
     };
+    "/api/v1/operations/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what operators did to jobs, queues, schedules and webhooks, and what came of it. */
+        get: operations["read_operations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/connections": {
         parameters: {
             query?: never;
@@ -2149,6 +2166,26 @@ export interface components {
             answered: boolean;
             connections: number;
         };
+        /**
+         * @description One call of an operator that changes something; `at` in ms.
+         *
+         *     `action` is the call, as `POST /queues/{queue}/pause`; `details` what it was given, without payloads of jobs. `outcome` is `ok`, the code of its refusal, or null when only its begin is known.
+         */
+        OperationEntry: {
+            id: string;
+            action: string;
+            by: components["schemas"]["Person"];
+            details: {
+                [key: string]: unknown;
+            };
+            at: number;
+            outcome: string | null;
+        };
+        /** @description Calls, the newest first; `next_cursor` is null when there are no more. */
+        OperationsReply: {
+            entries: components["schemas"]["OperationEntry"][];
+            next_cursor: string | null;
+        };
         /** @description The job, and where its state can be read. */
         Ordered: {
             id: string;
@@ -2563,6 +2600,8 @@ export type NewName = components['schemas']['NewName'];
 export type NewPassword = components['schemas']['NewPassword'];
 export type NewWebhook = components['schemas']['NewWebhook'];
 export type NodeView = components['schemas']['NodeView'];
+export type OperationEntry = components['schemas']['OperationEntry'];
+export type OperationsReply = components['schemas']['OperationsReply'];
 export type Ordered = components['schemas']['Ordered'];
 export type Person = components['schemas']['Person'];
 export type PlayerRecord = components['schemas']['PlayerRecord'];
@@ -10758,6 +10797,172 @@ export interface operations {
                 };
             };
             /** @description `validation_failed`: Some fields are missing, unknown or out of range. The times mean nothing. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    read_operations: {
+        parameters: {
+            query?: {
+                /** @example 0193e5a7c1d4a63b90ef */
+                by?: string;
+                /** @example 0193e5aa77d11f20c9a3 */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Calls, the newest first; `next_cursor` is null when there are no more. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "action": "mute",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "details": {},
+                     *           "at": 1,
+                     *           "outcome": "outcome"
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0193e5aa77d11f20c9a3"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OperationsReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
             422: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];

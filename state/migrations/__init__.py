@@ -27,6 +27,7 @@ from state.migrations import (
     m0021_ratings,
     m0031_outbound,
     m0041_moderation,
+    m0061_operations,
 )
 
 LEASE_MS = 60_000  # a migration that takes longer must renew it
@@ -53,6 +54,7 @@ MIGRATIONS = (
     Migration(21, "the indexes of ratings", m0021_ratings.run),
     Migration(31, "webhooks and notifications", m0031_outbound.run),
     Migration(41, "the queue of reports, mutes, bans and their log", m0041_moderation.run),
+    Migration(61, "the index of what operators did", m0061_operations.run),
 )
 
 

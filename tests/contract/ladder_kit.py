@@ -74,6 +74,7 @@ async def build(
         outbound=Outbound.build(documents, settings, clock),
         ways=cast("Any", None),
         moderation=cast("Any", None),
+        operations=cast("Any", None),
         jobs=cast("Any", None),
         schedules=cast("Any", None),
         upkeep=cast("Any", None),

@@ -57,6 +57,7 @@ async def world(redis: RedisStore, documents: DocumentStore) -> World:
         outbound=Outbound.build(documents, SETTINGS, clock),
         ways=cast("Any", None),
         moderation=Moderation.build(documents, clock),
+        operations=cast("Any", None),
         ladder=cast("Any", None),
         belongings=cast("Any", None),
         deletions=cast("Any", None),

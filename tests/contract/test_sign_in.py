@@ -80,6 +80,7 @@ class Node:
             outbound=elsewhere,
             ways=elsewhere,
             moderation=elsewhere,
+            operations=elsewhere,
             ladder=elsewhere,
             belongings=elsewhere,
             deletions=elsewhere,
@@ -318,6 +319,20 @@ async def test_a_sign_in_is_not_refreshed_endlessly(node: Node) -> None:
 
 
 # Going out
+
+
+async def test_a_session_goes_on_until_its_sign_in_is_old_or_over(node: Node, clock: Clock) -> None:
+    await handlers.register(ANN, node.anyone())
+    answer = await handlers.login(ANN, node.anyone())
+    family = node.tokens.read(answer["access_token"]).family
+    clock.forward(3_599)
+    assert (await node.accounts.continued(family, 3_600)).id == answer["account"]["id"]
+    for old in ((family, 3_599), ("nobody", 3_600)):
+        with pytest.raises(Unauthenticated):
+            await node.accounts.continued(*old)
+    await node.accounts.revoke(family)
+    with pytest.raises(Unauthenticated):
+        await node.accounts.continued(family, 3_600)
 
 
 async def test_a_logout_ends_this_sign_in_and_no_other(node: Node, other: Node) -> None:

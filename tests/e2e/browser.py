@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from tests.harness import ROOT
+from tests.harness import ADMIN, ADMIN_PASSWORD, ROOT
 
 BUNDLED = Path(sys.prefix) / "chromium"  # unpacked by scripts/_setup.py
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -213,6 +213,18 @@ class Room:
         guest = Guest(page, name)
         self.guests.append(guest)
         return await guest.enter(url)
+
+    async def admin(self, url: str) -> Guest:
+        """The administrator, who signs in at the staff's pages."""
+        page = await (await self.context()).new_page()
+        await page.goto(f"{url}/admin")
+        await page.fill("#username", ADMIN)
+        await page.fill("#password", ADMIN_PASSWORD)
+        await page.press("#password", "Enter")
+        await expect(page.locator("html")).to_have_attribute("data-ready", "yes")
+        admin = Guest(page, ADMIN)
+        self.guests.append(admin)
+        return admin
 
 
 def axe() -> str:

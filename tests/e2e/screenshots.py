@@ -11,7 +11,7 @@ from playwright.async_api import expect
 
 from game.poker import RANKS
 from tests.e2e.browser import NARROW, WIDE, Guest, Room, browsing, pictures
-from tests.harness import Table, serving
+from tests.harness import ADMIN, ADMIN_PASSWORD, Table, serving
 
 TALK = (
     (0, "Good luck!"),
@@ -29,7 +29,13 @@ GAMES = 12
 async def main() -> None:
     """Play, and look."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = {"DATA_DIR": folder, "DUELS__ROUND_SECONDS": 60, "SHUTDOWN__GRACE_SECONDS": 0}
+        settings: dict[str, object] = {
+            "DATA_DIR": folder,
+            "DUELS__ROUND_SECONDS": 60,
+            "SHUTDOWN__GRACE_SECONDS": 0,
+            "ADMIN__USERNAME": ADMIN,
+            "ADMIN__PASSWORD": ADMIN_PASSWORD,
+        }
         async with serving(**settings) as server, browsing() as browser:
             table = Table()
             await rank(table, server.url)
@@ -37,6 +43,7 @@ async def main() -> None:
             bob = await room.guest(server.url, "Bob", NARROW, color_scheme="dark")
             ann = await room.guest(server.url, "Ann")
             await play(ann, bob)
+            await work(await room.admin(server.url))
             await shop(bob)
             cy = await room.guest(server.url, "Cy", WIDE, color_scheme="dark")
             await blackjack(cy)
@@ -81,6 +88,26 @@ async def play(ann: Guest, bob: Guest) -> None:
         await ann.page.keyboard.press(str(position))
     await expect(ann.page.locator("#seat-top .doing")).to_have_text("has drawn")
     await take(ann, "duel")
+
+
+async def work(admin: Guest) -> None:
+    """Two jobs that fail for good, and a paused queue."""
+    order = """(async () => {
+        const { csrf_token: token } = await (await fetch("/admin/session")).json();
+        const headers = { "X-CSRF-Token": token, "Content-Type": "application/json" };
+        const ask = (path, body) => fetch(`/admin/api${path}`, { method: "POST", headers, body });
+        for (const day of ["2026-19-01", "2026-02-31"])
+            await ask("/jobs", JSON.stringify({ task: "reports.economy", payload: { day } }));
+        await ask("/jobs", JSON.stringify({ task: "books.audit" }));
+        await ask("/queues/housekeeping.clean/pause");
+        await ask("/jobs", JSON.stringify({ task: "housekeeping.clean" }));
+    })()"""
+    page = admin.page
+    await page.evaluate(order)
+    await expect(page.get_by_role("row").filter(has_text="reports.economy")).to_contain_text("2")
+    await expect(page.get_by_role("row").filter(has_text="housekeeping")).to_contain_text("paused")
+    await page.set_viewport_size({"width": 1280, "height": 420})
+    await take(admin, "queues")
 
 
 async def worth_holding(guest: Guest) -> list[int]:

@@ -45,6 +45,11 @@ class Tick(Errand):
     task: ClassVar[str] = "test.tick"
 
 
+class Mended(Errand):
+    task: ClassVar[str] = "test.mended"
+    text: str = ""
+
+
 class Limited(Errand):
     task: ClassVar[str] = "test.limited"
 
@@ -104,7 +109,18 @@ async def limited(job: Limited, ctx: JobContext) -> int:
     return await noted(job, ctx)
 
 
-TASKS: tuple[Any, ...] = (errand, bill, slow, frozen, tick, limited)
+@task(Mended, profile=BACKGROUND, roles=OPERATORS)
+async def mended(job: Mended, ctx: JobContext) -> int:
+    """Fails for good at first, and does it when it is replayed."""
+    try:
+        document = {"_id": f"{ctx.job_id}/tried"}
+        await ctx.world.upkeep._documents.call(ERRANDS, "insert_one", document)
+    except DuplicateKeyError:
+        return await noted(job, ctx)
+    raise GiveUpError(f"made to fail: {job.text}")
+
+
+TASKS: tuple[Any, ...] = (errand, bill, slow, frozen, tick, limited, mended)
 
 if __name__ == "__main__":
     catalogue.TASKS = (*catalogue.TASKS, *TASKS)
