@@ -137,9 +137,10 @@ async def _dead(table: Table, url: str, token: str, admin: Player) -> dict[str, 
     order = {"task": "reports.economy", "payload": {"day": "2026-19-01"}}
     status, ordered = await table.call("POST", url, "/jobs", order, token)
     assert status == 202
-    return await admin.next(
+    letter: dict[str, Any] = await admin.next(
         "jobs:dead_letter", lambda one: one["id"] == ordered["id"], seconds=PATIENCE
     )
+    return letter
 
 
 async def test_what_is_refused_is_tried_again_then_given_up_and_can_be_replayed(
