@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 
 from game.chat import ChatMessage
 from game.duel_state import Duel
+from game.moderation import Action, LogEntry
 from game.purchases import Order
 
 ID_CHARS = 24
@@ -75,6 +76,35 @@ class ChatReported(TypedDict):
     reason: str
 
 
+class PlayerSanctioned(TypedDict):
+    """A moderator muted or banned a player's account, until then (ms); null is for good."""
+
+    player_id: str
+    account_id: str
+    by_account_id: str
+    reason: str
+    until: int | None
+
+
+class SanctionLifted(TypedDict):
+    """A moderator let a player's account speak, or sign in, again."""
+
+    player_id: str
+    account_id: str
+    by_account_id: str
+    reason: str
+
+
+class JobDied(TypedDict):
+    """A job failed for good; its trace, if it left one, is in the log under `trace_id`."""
+
+    job_id: str
+    task: str
+    attempts: int
+    reason: str
+    trace_id: str | None
+
+
 EVENTS: Mapping[str, Any] = {
     "player.created": PlayerCreated,
     "wallet.posted": WalletPosted,
@@ -82,6 +112,18 @@ EVENTS: Mapping[str, Any] = {
     "purchase.granted": PurchaseMoved,
     "purchase.refunded": PurchaseMoved,
     "chat.reported": ChatReported,
+    "player.muted": PlayerSanctioned,
+    "player.unmuted": SanctionLifted,
+    "player.banned": PlayerSanctioned,
+    "player.unbanned": SanctionLifted,
+    "job.died": JobDied,
+}
+
+SANCTIONS: Mapping[Action, str] = {
+    "mute": "player.muted",
+    "unmute": "player.unmuted",
+    "ban": "player.banned",
+    "unban": "player.unbanned",
 }
 
 
@@ -171,3 +213,20 @@ def chat_reported(
         reason=reason,
     )
     return event("chat.reported", report_id, f"chat:{message['room']}", at, data)
+
+
+def moderated(entry: LogEntry) -> Event | None:
+    """Of a mute or a ban, or the end of one; of what else moderators do nothing is told."""
+    name = SANCTIONS.get(entry["action"])
+    if name is None or entry["player_id"] is None:
+        return None
+    whom = entry["whom"]["account_id"]
+    facts = SanctionLifted(
+        player_id=entry["player_id"],
+        account_id=whom,
+        by_account_id=entry["by"]["account_id"],
+        reason=entry["reason"],
+    )
+    imposed = EVENTS[name] is PlayerSanctioned
+    data = PlayerSanctioned(**facts, until=entry["details"]["until"]) if imposed else facts
+    return event(name, entry["id"], f"account:{whom}", entry["at"], data, order=entry["id"])

@@ -39,6 +39,9 @@ KINDS: Mapping[str, Kind] = {
     "duel_challenged": Kind("{name} challenges you to a duel.", ("push",)),
     "duel_won": Kind("You won {amount} coins in a duel.", ("push",)),
     "purchase_granted": Kind("The {amount} coins that you bought are in your wallet.", ("email",)),
+    "friend_requested": Kind("{name} wants to be your friend.", ("push",)),
+    "friend_accepted": Kind("{name} is your friend now.", ("push",)),
+    "report_resolved": Kind("A moderator has looked at what you reported. Thank you.", ()),
 }
 
 
@@ -46,7 +49,7 @@ class Notification(TypedDict):
     """Something that a player should see.
 
     `text` is a sentence for people. `by` is who did it, `amount` the coins that moved, `ref`
-    what it was about: the id of a duel, an order or a posting. `at` in ms.
+    what it was about: the id of a duel, a posting, a player or a report. `at` in ms.
     """
 
     id: str

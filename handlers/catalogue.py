@@ -195,5 +195,5 @@ CATALOGUE = Catalogue(
         moderation.end_those_over,
         moderation.count_reports,
     ),
-    dead_letters=(dead_letters.tell_admins,),
+    dead_letters=(dead_letters.tell_admins, dead_letters.tell_webhooks),
 )

@@ -17,7 +17,6 @@ from game.chat import (
     ROOM_PATTERN,
     Author,
     ChatMessage,
-    Editor,
     Kind,
     MessageId,
     MutedEvent,
@@ -26,9 +25,17 @@ from game.chat import (
     clean,
     masking,
 )
-from game.errors import Forbidden, Muted, NotFound, ValidationFailed
+from game.errors import Forbidden, ValidationFailed
 from game.events import chat_reported
 from handlers.base import Context, Empty, Id, Key, Once, Payload, World, command, periodic
+from handlers.talking import (
+    author,
+    check_access,
+    check_joined,
+    check_voice,
+    editor_of,
+    seen_message,
+)
 from handlers.telling import happened
 from state.chat import Refused
 
@@ -140,7 +147,7 @@ async def join(cmd: InRoom, ctx: Context) -> Joined:
     room = Room.named(cmd.room)
     if room.kind is Kind.WHISPER:
         raise Forbidden("Whispers are no room to enter.")
-    await _check_access(room, ctx)
+    await check_access(room, ctx)
     await ctx.world.chat.join(ctx.socket.connection, ctx.player_id, room.name)
     # Before the history, so that nothing falls between.
     await ctx.socket.join(rooms.chat(room.name))
@@ -180,7 +187,7 @@ async def send(cmd: SendMessage, ctx: Context) -> MessageReply:
         RateLimited: too many messages; too many refusals mute.
     """
     room = Room.named(cmd.room)
-    _check_joined(room, ctx)
+    check_joined(room, ctx)
     return await _say(room, cmd.text, cmd.client_id, ctx)
 
 
@@ -215,7 +222,7 @@ async def history(cmd: ReadHistory, ctx: Context) -> HistoryReply:
     """
     room = Room.named(cmd.room)
     before = MessageId.cursor(cmd.before, cmd.room) if cmd.before else None
-    await _check_access(room, ctx)
+    await check_access(room, ctx)
     page = await ctx.world.archive.history(room.name, before, cmd.limit)
     return HistoryReply(messages=page.messages, next_before=page.next_before)
 
@@ -234,9 +241,9 @@ async def edit(cmd: EditMessage, ctx: Context) -> MessageReply:
         StaleVersion: others were faster every time.
     """
     text = _clean(cmd.text, ctx.world.settings)
-    await _check_voice(ctx)
-    message_id = _message_id(cmd, ctx)
-    editor = _editor(ctx)
+    await check_voice(ctx)
+    message_id = seen_message(cmd.message_id, ctx)
+    editor = editor_of(ctx)
     room = Room.named(message_id.room)
     if room.kind is Kind.WHISPER and not ctx.caller.moderates:
         await ctx.world.friends.refuse_blocked(*room.ids)  # it would say something new
@@ -255,9 +262,9 @@ async def delete(cmd: OneMessage, ctx: Context) -> MessageReply:
         Forbidden: it is not the caller's to change, or not any more.
         StaleVersion: others were faster every time.
     """
-    message_id = _message_id(cmd, ctx)
+    message_id = seen_message(cmd.message_id, ctx)
     await _note("delete_message", message_id, ctx)
-    message = await ctx.world.archive.change(message_id, _editor(ctx).delete)
+    message = await ctx.world.archive.change(message_id, editor_of(ctx).delete)
     # Deleted before, it is told again: the first time may have died before it was told.
     await _publish("chat:deleted", message, ctx)
     return MessageReply(message=message)
@@ -272,12 +279,12 @@ async def report(cmd: ReportMessage, ctx: Context) -> ReportReply:
         Forbidden: its room is not the caller's to read.
         RateLimited: the caller reports more than LIMITS__REPORTS_PER_HOUR.
     """
-    message_id = _message_id(cmd, ctx)
-    await _check_access(Room.named(message_id.room), ctx)
+    message_id = seen_message(cmd.message_id, ctx)
+    await check_access(Room.named(message_id.room), ctx)
     message = await ctx.world.archive.find(message_id)
     await ctx.world.rates.report(ctx.player_id)
     reports, at = ctx.world.moderation.reports, ctx.now()
-    report_id = await reports.file(message, _author(ctx), cmd.reason, at)
+    report_id = await reports.file(message, author(ctx), cmd.reason, at)
     reported = chat_reported(message, report_id, ctx.player_id, cmd.reason, at)
     await happened(ctx.world, reported)
     return ReportReply(report_id=report_id)
@@ -292,8 +299,8 @@ async def typing(cmd: InRoom, ctx: Context) -> None:
         Forbidden: the connection is not in it.
     """
     room = Room.named(cmd.room)
-    _check_joined(room, ctx)
-    event: TypingEvent = {"room": room.name, "from": _author(ctx)}
+    check_joined(room, ctx)
+    event: TypingEvent = {"room": room.name, "from": author(ctx)}
     audience = rooms.chat(room.name)
     await ctx.world.publisher.emit(
         "chat:typing", event, audience, skip=ctx.socket.sid, volatile=True
@@ -311,35 +318,12 @@ async def archive_chat(world: World) -> int:
     return await world.archive.archive_once()
 
 
-# Who may
-
-
-async def _check_access(room: Room, ctx: Context) -> None:
-    if room.kind is Kind.WHISPER and ctx.player_id not in room.ids:
-        raise Forbidden
-    if room.kind is not Kind.DUEL or rooms.spectators(room.ids[0]) in ctx.socket.rooms:
-        return
-    if ctx.player_id not in await ctx.world.duels.fighters(room.ids[0]):
-        raise Forbidden("Only fighters and spectators are let in.")
-
-
-def _check_joined(room: Room, ctx: Context) -> None:
-    if rooms.chat(room.name) not in ctx.socket.rooms:
-        raise Forbidden("Join the room first.")
-
-
-async def _check_voice(ctx: Context) -> None:
-    until = await ctx.world.chat.muted_until(ctx.player_id) or 0
-    if until > ctx.now():
-        raise Muted(retry_after=(until - ctx.now()) / 1000)
-
-
 # What all of them do
 
 
 async def _say(room: Room, text: str, client_id: str | None, ctx: Context) -> MessageReply:
     shown = _clean(text, ctx.world.settings)
-    outcome = await ctx.world.chat.send(room.name, _author(ctx), shown, client_id)
+    outcome = await ctx.world.chat.send(room.name, author(ctx), shown, client_id)
     if isinstance(outcome, Refused):
         await _tell_muted(outcome.muted_until, ctx)
         raise outcome.error
@@ -382,25 +366,7 @@ async def _note(
         await ctx.world.moderation.actions.note(ctx.caller.account_id, action, message)
 
 
-def _author(ctx: Context) -> Author:
-    return Author(id=ctx.player_id, name=ctx.caller.name)
-
-
-def _editor(ctx: Context) -> Editor:
-    window_ms = ctx.world.settings.chat.edit_seconds * 1000
-    return Editor(ctx.player_id, ctx.caller.moderates, ctx.now(), window_ms)
-
-
 def _clean(text: str, settings: Settings) -> str:
     # The place to put another filter, before or after this one.
     rules: tuple[TextRule, ...] = (masking(settings.chat.masked_words),)
     return clean(text, settings.limits.chat_chars, rules)
-
-
-def _message_id(cmd: OneMessage, ctx: Context) -> MessageId:
-    """Somebody else's whisper is not there, unless for a moderator."""
-    message_id = MessageId.parse(cmd.message_id)
-    room = Room.named(message_id.room)
-    if room.kind is Kind.WHISPER and ctx.player_id not in room.ids and not ctx.caller.moderates:
-        raise NotFound("There is no such message.")
-    return message_id

@@ -9,8 +9,10 @@ from typing_extensions import TypedDict
 
 from game import rooms
 from game.errors import GameError
+from game.events import JobDied, event
 from handlers.base import OPERATORS, Context, Payload, World, noted, route
 from handlers.ports import DeadLetter, JobView
+from handlers.telling import DeliverLane, happened
 
 MOST = 100  # replayed in one call
 
@@ -125,3 +127,24 @@ async def discard(cmd: Discard, ctx: Context) -> None:
 async def tell_admins(world: World, letter: DeadLetter) -> None:
     """Tell those who can do something about it."""
     await world.publisher.emit("jobs:dead_letter", letter, rooms.admins())
+
+
+async def tell_webhooks(world: World, letter: DeadLetter) -> None:
+    """Tell those who watch over the server from outside.
+
+    Not of the job that sends webhooks, or one would follow from another without end; what
+    it was to send waits on, and is found by the sweep (`handlers/webhooks.py`).
+    """
+    if letter["task"] == DeliverLane.task:
+        return
+    at = world.now()
+    data = JobDied(
+        job_id=letter["id"],
+        task=letter["task"],
+        attempts=letter["attempts"],
+        reason=letter["reason"],
+        trace_id=letter.get("trace_id"),
+    )
+    # By its time, too: a job that is replayed may die again.
+    died = event("job.died", f"{letter['id']}/{at}", f"job:{letter['id']}", at, data)
+    await happened(world, died)

@@ -11,11 +11,17 @@ from typing_extensions import TypedDict
 
 from game import friends as rules
 from game import rooms
+from game.chat import Author
 from game.errors import Conflict
 from game.friends import Side, TieState
+from game.notifications import news
 from handlers.base import Context, Id, Nothing, Payload, World, command
+from handlers.telling import notify
 from state.friends import Change, Related, Rule
 from state.live import PresenceView
+
+AGAIN_MS = 20_000  # who was not answered has asked again by then
+KEPT: dict[TieState, str] = {"incoming": "friend_requested", "friend": "friend_accepted"}
 
 
 class OtherPlayer(Payload):
@@ -142,6 +148,7 @@ async def _change(cmd: OtherPlayer, ctx: Context, rule: Rule) -> FriendsReply:
     change = await ctx.world.friends.change(ctx.player_id, other, rule)
     friends = await _friends(ctx)
     await _tell(change, other, friends, ctx)
+    await _notify(change.after.theirs, other, ctx)
     return FriendsReply(friends=friends)
 
 
@@ -153,6 +160,17 @@ async def _tell(change: Change, other: str, friends: Sequence[Friend], ctx: Cont
     if change.before.theirs != change.after.theirs:
         theirs = await _seen_by_the_other(change.after.theirs, ctx)
         await _emit(ctx, other, FriendsChanged(player_id=ctx.player_id, friend=theirs))
+
+
+async def _notify(theirs: Side, other: str, ctx: Context) -> None:
+    """Keep it for the other until he sees it: once for one who asks, takes it back, asks anew."""
+    tie = theirs.tie
+    # Asked again, it is told again: the first time may have died before it was told.
+    if tie is None or tie.state not in KEPT or ctx.now() - tie.since > AGAIN_MS:
+        return
+    by = Author(id=ctx.player_id, name=ctx.caller.name)
+    note = news(KEPT[tie.state], other, ctx.player_id, tie.since, by=by)
+    await notify(ctx.world, other, note)
 
 
 async def _emit(ctx: Context, player_id: str, news: FriendsChanged) -> None:

@@ -15,7 +15,8 @@ from typing_extensions import TypedDict
 from game import rooms
 from game.chat import MutedEvent
 from game.disconnects import Disconnect
-from game.errors import DependencyUnavailable
+from game.errors import Conflict, DependencyUnavailable
+from game.events import moderated
 from game.moderation import (
     BAN_SECONDS_MAX,
     MUTE_SECONDS,
@@ -26,7 +27,9 @@ from game.moderation import (
     Resolution,
     Role,
 )
+from game.notifications import news
 from handlers.base import ADMINS, MODERATORS, Context, Id, Payload, World, command, periodic, route
+from handlers.telling import happened, notify
 from state import reports
 from state.enforcement import Due
 
@@ -208,10 +211,16 @@ async def resolve_report(cmd: ResolveReport, ctx: Context) -> ResolvedReport:
     seconds = cmd.seconds
     if cmd.action == "mute":
         seconds = min(seconds or MUTE_SECONDS, MUTE_SECONDS_MAX)
-    report, entry = await ctx.world.moderation.actions.resolve(
-        ctx.caller.account_id, cmd.report_id, cmd.action, cmd.note, seconds
-    )
-    await _followed(entry, ctx)
+    try:
+        report, entries = await ctx.world.moderation.actions.resolve(
+            ctx.caller.account_id, cmd.report_id, cmd.action, cmd.note, seconds
+        )
+    except Conflict:  # whoever closed it may have died before its reporter was told
+        await _thank(await ctx.world.moderation.reports.get(cmd.report_id), ctx.world)
+        raise
+    for entry in entries:
+        await _followed(entry, ctx)
+    await _thank(reports.view(report), ctx.world)
     return ResolvedReport(report=reports.view(report))
 
 
@@ -290,7 +299,16 @@ async def _followed(entry: LogEntry, ctx: Context) -> ActionReply:
         due = await ctx.world.moderation.enforcement.due(entry["whom"]["account_id"])
         if due:
             await _carry_out(due, ctx.world)
+    if event := moderated(entry):
+        await happened(ctx.world, event)
     return ActionReply(entry=entry)
+
+
+async def _thank(report: ReportView, world: World) -> None:
+    """Let the reporter know that a report is closed, but not what came of it for another."""
+    if resolution := report["resolution"]:
+        who = report["reporter"]["id"]
+        await notify(world, who, news("report_resolved", who, report["id"], resolution["at"]))
 
 
 async def _carry_out(due: Due, world: World) -> None:

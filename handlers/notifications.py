@@ -72,10 +72,12 @@ class WaysOfKind(TypedDict):
 class SettingsReply(TypedDict):
     """How an account is reached: by kind, at which address, on how many devices.
 
-    `push_key` is what a browser subscribes with; `email` is null if none was given.
+    `push_key` is what a browser subscribes with; `email` is null if none was given, and
+    without `offers_email` the server sends none.
     """
 
     kinds: dict[str, WaysOfKind]
+    offers_email: bool
     email: str | None
     verified: bool
     devices: int
@@ -111,6 +113,7 @@ async def settings(cmd: Choices, ctx: Context) -> SettingsReply:
     contact = await (contacts.change(account, rule) if cmd.choices else contacts.get(account))
     return SettingsReply(
         kinds={kind: _ways(kind, contact) for kind in KINDS},
+        offers_email=ctx.world.ways.mail is not None,
         email=contact.email,
         verified=contact.verified,
         devices=len(contact.devices),

@@ -237,26 +237,30 @@ class Actions:
         action: rules.Resolution,
         note: str,
         seconds: int | None,
-    ) -> tuple[Document, LogEntry]:
+    ) -> tuple[Document, list[LogEntry]]:
         """Close a report, and mute or ban its author if that is the action.
+
+        Returns:
+            The report, and what was done, in that order.
 
         Raises:
             Conflict: it was closed.
         """
 
-        async def work(desk: Desk) -> tuple[Document, LogEntry]:
+        async def work(desk: Desk) -> tuple[Document, list[LogEntry]]:
+            entries: list[LogEntry] = []
             report = await desk.report(report_id)
             rules.check_open(report["status"])
             author = report["message"]["from"]["id"]
             if action == "mute" or action == "ban":  # noqa: PLR1714 - mypy narrows by it
                 target = await desk.player(author)
-                await _impose(desk, action, target, seconds, note)
+                entries.append(await _impose(desk, action, target, seconds, note))
             else:
                 target = await desk.author(author)
             resolved = Resolved(action=action, note=note, by=desk.by, at=desk.at)
             details = {"report_id": report_id, "resolution": action}
-            entry = await desk.log("resolve_report", target, note, **details)
-            return await desk.resolve(report, resolved), entry
+            entries.append(await desk.log("resolve_report", target, note, **details))
+            return await desk.resolve(report, resolved), entries
 
         return await self._act(by, work)
 

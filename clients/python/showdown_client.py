@@ -163,6 +163,11 @@ class ChangedWebhook(TypedDict):
                 "purchase.granted",
                 "purchase.refunded",
                 "chat.reported",
+                "player.muted",
+                "player.unmuted",
+                "player.banned",
+                "player.unbanned",
+                "job.died",
             ]
         ]
         | None
@@ -229,6 +234,9 @@ class Choice(TypedDict):
         "duel_challenged",
         "duel_won",
         "purchase_granted",
+        "friend_requested",
+        "friend_accepted",
+        "report_resolved",
     ]
     channel: Literal["email", "push"]
     on: bool
@@ -819,6 +827,11 @@ class NewWebhook(TypedDict):
             "purchase.granted",
             "purchase.refunded",
             "chat.reported",
+            "player.muted",
+            "player.unmuted",
+            "player.banned",
+            "player.unbanned",
+            "job.died",
         ]
     ]
     description: NotRequired[str]
@@ -836,7 +849,7 @@ class Notification(TypedDict):
     """Something that a player should see.
 
     `text` is a sentence for people. `by` is who did it, `amount` the coins that moved, `ref`
-    what it was about: the id of a duel, an order or a posting. `at` in ms.
+    what it was about: the id of a duel, a posting, a player or a report. `at` in ms.
     """
 
     id: str
@@ -1296,10 +1309,12 @@ class SessionReply(TypedDict):
 class SettingsReply(TypedDict):
     """How an account is reached: by kind, at which address, on how many devices.
 
-    `push_key` is what a browser subscribes with; `email` is null if none was given.
+    `push_key` is what a browser subscribes with; `email` is null if none was given, and without
+    `offers_email` the server sends none.
     """
 
     kinds: dict[str, WaysOfKind]
+    offers_email: bool
     email: str | None
     verified: bool
     devices: int

@@ -1059,7 +1059,7 @@ export interface components {
         /** @description Whether to be told of a kind in a way. */
         Choice: {
             /** @enum {string} */
-            kind: "robbed" | "robbery_failed" | "coins_received" | "duel_challenged" | "duel_won" | "purchase_granted";
+            kind: "robbed" | "robbery_failed" | "coins_received" | "duel_challenged" | "duel_won" | "purchase_granted" | "friend_requested" | "friend_accepted" | "report_resolved";
             /** @enum {string} */
             channel: "email" | "push";
             on: boolean;
@@ -1380,7 +1380,7 @@ export interface components {
         /**
          * @description Something that a player should see.
          *
-         *     `text` is a sentence for people. `by` is who did it, `amount` the coins that moved, `ref` what it was about: the id of a duel, an order or a posting. `at` in ms.
+         *     `text` is a sentence for people. `by` is who did it, `amount` the coins that moved, `ref` what it was about: the id of a duel, a posting, a player or a report. `at` in ms.
          */
         Notification: {
             id: string;
@@ -1642,12 +1642,13 @@ export interface components {
         /**
          * @description How an account is reached: by kind, at which address, on how many devices.
          *
-         *     `push_key` is what a browser subscribes with; `email` is null if none was given.
+         *     `push_key` is what a browser subscribes with; `email` is null if none was given, and without `offers_email` the server sends none.
          */
         SettingsReply: {
             kinds: {
                 [key: string]: components["schemas"]["WaysOfKind"];
             };
+            offers_email: boolean;
             email: string | null;
             verified: boolean;
             devices: number;
@@ -1891,7 +1892,7 @@ export interface components {
             /** @default null */
             url?: string | null;
             /** @default null */
-            events?: ("*" | "player.created" | "wallet.posted" | "duel.ended" | "purchase.granted" | "purchase.refunded" | "chat.reported")[] | null;
+            events?: ("*" | "player.created" | "wallet.posted" | "duel.ended" | "purchase.granted" | "purchase.refunded" | "chat.reported" | "player.muted" | "player.unmuted" | "player.banned" | "player.unbanned" | "job.died")[] | null;
             /** @default null */
             description?: string | null;
             /** @default null */
@@ -2156,7 +2157,7 @@ export interface components {
         /** @description Where to, and of which events; `*` is all of them. */
         NewWebhook: {
             url: string;
-            events: ("*" | "player.created" | "wallet.posted" | "duel.ended" | "purchase.granted" | "purchase.refunded" | "chat.reported")[];
+            events: ("*" | "player.created" | "wallet.posted" | "duel.ended" | "purchase.granted" | "purchase.refunded" | "chat.reported" | "player.muted" | "player.unmuted" | "player.banned" | "player.unbanned" | "job.died")[];
             /** @default  */
             description?: string;
         };

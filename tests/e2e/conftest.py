@@ -30,6 +30,8 @@ def web(host: Host) -> Server:
         LIMITS__EVENTS_BURST=1_000,
         DUELS__ROUND_SECONDS=60,
         PURCHASES__PROVIDER="sandbox",
+        EMAIL__HOST="127.0.0.1",
+        EMAIL__PORT=9,  # nobody is there: nothing is sent
     )
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from game.errors import table as error_table
 from server.pages import WEB
-from tests.e2e.browser import NARROW, WIDE, Guest, Room, axe, play_out
+from tests.e2e.browser import LISTEN, NARROW, WIDE, Guest, Room, axe, play_out
 from tests.harness import Server
 
 FOCUSED = """(() => {
     const at = document.activeElement;
-    return at === document.body ? "" : at.getAttribute("aria-label") || at.textContent;
+    if (at === document.body) return "";
+    return (at.getAttribute("aria-label") || at.labels?.[0]?.textContent || at.textContent).trim();
+})()"""
+RINGED = """(() => {
+    const style = getComputedStyle(document.activeElement);
+    return style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
 })()"""
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -74,20 +80,68 @@ async def test_axe_finds_nothing_wrong(
     assert await violations(ann) == []
 
 
+async def tab_to(page: Page, what: str) -> None:
+    """Press Tab until what begins with this pattern has the focus, and shows that it has."""
+    for _ in range(200):
+        if re.match(what, await page.evaluate(FOCUSED)):
+            assert await page.evaluate(RINGED), what
+            return
+        await page.keyboard.press("Tab")
+    raise AssertionError(what)
+
+
+async def test_everything_is_done_by_keyboard_alone(web: Server, room: Room) -> None:
+    await room.guest(web.url, "Zoe")
+    page = await (await room.context()).new_page()
+    ann = Guest(page, "Ann")
+    await page.add_init_script(LISTEN)
+    await page.goto(web.url)
+    await expect(page.locator("#guest-name")).to_be_focused()
+    await page.keyboard.type("Ann")
+    await page.keyboard.press("Enter")
+    await ann.ready("first")
+
+    async def press(what: str, key: str = "Enter") -> None:
+        await tab_to(page, what)
+        await page.keyboard.press(key)
+
+    await press("Find a match")
+    await expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#find-button")).to_be_focused()
+    await tab_to(page, "Message$")
+    await page.keyboard.type("by keys alone")
+    await page.keyboard.press("Enter")
+    await ann.shown("by keys alone")
+    await expect(page.locator("#text")).to_be_focused()
+    await press("Zoe")
+    await press("Add as friend")
+    await ann.told("You asked")
+    await expect(page.locator("#people-list button.who", has_text="Zoe")).to_be_focused()
+    await press("Shop")
+    await press("Buy 1 Lockpick")
+    await ann.told("Lockpick: bought")
+    await expect(page.locator("[data-item=lockpick] .buy > button")).to_be_focused()
+    await press("Blackjack")
+    await press("Deal")
+    await expect(page.locator("#jack-hands .plate")).to_be_visible()
+    while not await page.locator("#bet").is_visible():
+        insuring = await page.locator("#jack-decline").is_visible()
+        await press("No insurance" if insuring else "Stand")
+        await expect(page.locator("#jack-actions .waiting")).to_have_count(0)
+    await expect(page.locator("#bet :focus")).to_have_count(1)
+    await press("Notifications")
+    await expect(page.locator("#news")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#bell")).to_be_focused()
+
+
 async def test_a_duel_is_played_by_keyboard_alone(web: Server, room: Room) -> None:
     bob = await room.guest(web.url, "Bob")
     ann = await room.guest(web.url, "Ann")  # entered by Enter in the name's field
     page = ann.page
     await page.locator("body").focus()
-
-    async def tab_to(what: str) -> None:
-        for _ in range(60):
-            if what in str(await page.evaluate(FOCUSED)):
-                return
-            await page.keyboard.press("Tab")
-        raise AssertionError(what)
-
-    await tab_to("Challenge Bob to a duel")
+    await tab_to(page, "Challenge Bob to a duel")
     await page.keyboard.press("Enter")
     await bob.page.get_by_role("button", name="Accept").click()
     await expect(page.locator("#draw")).to_be_visible()
@@ -98,7 +152,7 @@ async def test_a_duel_is_played_by_keyboard_alone(web: Server, room: Room) -> No
     await page.keyboard.press("5")
     await expect(held).to_have_count(1)
     await expect(page.locator("#draw")).to_have_text("Draw 4 cards")
-    await tab_to("1: ")
+    await tab_to(page, "1: ")
     await page.keyboard.press("Space")  # a card is a switch
     await expect(held).to_have_count(2)
     await page.keyboard.press("Enter")
@@ -107,12 +161,12 @@ async def test_a_duel_is_played_by_keyboard_alone(web: Server, room: Room) -> No
     await bob.play(1)
     await expect(page.locator("#spoken")).to_contain_text("Showdown of round 1.")
     await expect(page.locator("#spoken")).to_contain_text("Round 2. Your cards: 1 ")
-    await tab_to("Resign")
+    await tab_to(page, "Resign")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("dialog")).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("dialog")).to_have_count(0)
-    await tab_to("Table talk")
+    await tab_to(page, "Table talk")
     await page.keyboard.press("ArrowLeft")
     await expect(page.get_by_role("tab", name="Trade")).to_be_focused()
     await expect(page.get_by_role("tab", name="Trade")).to_have_attribute("aria-selected", "true")

@@ -47,11 +47,29 @@ async def test_a_guest_plays_as_another_character_and_under_another_name(
     assert await page.evaluate("window.h") is None
 
 
+async def _chooses_what_to_be_told_of(ann: Guest) -> None:
+    """An address, and which e-mails go there; both are there after a reload."""
+    page, state = ann.page, ann.page.locator("#email-state")
+    await expect(state).to_have_text("Without an address nothing is sent.")
+    await page.fill("#email", "ann@players.example")
+    await page.keyboard.press("Enter")
+    await expect(state).to_contain_text("Not confirmed yet")
+    await expect(page.get_by_label("Somebody robbed me: E-mail")).to_be_checked()
+    await page.get_by_label("Somebody gave me coins: E-mail").check()
+    await page.reload()
+    await ann.ready("first")
+    await expect(page.get_by_label("Somebody gave me coins: E-mail")).to_be_checked()
+    await expect(page.locator("#email")).to_have_value("ann@players.example")
+    await page.get_by_role("button", name="Take it away").click()
+    await expect(state).to_have_text("Without an address nothing is sent.")
+
+
 async def test_a_guest_keeps_the_account_exports_it_and_deletes_it(
     web: Server, room: Room, tmp_path: Path
 ) -> None:
     ann = await room.guest(web.url, "Ann")
     page = await account_of(ann)
+    await _chooses_what_to_be_told_of(ann)
     username = f"ann{token_hex(4)}"
     await page.fill("#keep-name", username)
     await page.fill("#keep-password", PASSWORD)

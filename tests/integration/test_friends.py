@@ -36,14 +36,26 @@ async def test_a_request_waits_and_a_friend_is_seen(
     asked = await ann.do("friends:add", player_id=bob.id)
     assert named(asked["friends"]) == {"bob": "outgoing"}
     assert "presence" not in asked["friends"][0]
+    await ann.do("friends:remove", player_id=bob.id)
+    for _ in range(2):  # asked anew, and again: he is told once
+        await ann.do("friends:add", player_id=bob.id)
     await bob.connect()
     assert bob.ready["resume"]["friend_requests"] == 1
     assert await listed(bob) == {"ann": "incoming"}
+    (told,) = (await bob.do("notifications:list"))["notifications"]
+    assert (told["kind"], told["text"]) == ("friend_requested", "ann wants to be your friend.")
+    assert (told["by"], told["ref"]) == ({"id": ann.id, "name": "ann"}, ann.id)
     tablet = await table.player(ann.url, bob.tokens).connect()
     (friend,) = (await bob.do("friends:accept", player_id=ann.id))["friends"]
     assert (friend["state"], friend["presence"]["status"]) == ("friend", "online")
-    news = await ann.next("friends:changed", lambda news: news["friend"]["state"] == "friend")
+    news = await ann.next(
+        "friends:changed", lambda news: (news["friend"] or {}).get("state") == "friend"
+    )
     assert (news["player_id"], news["friend"]["presence"]["status"]) == (bob.id, "online")
+    told = await ann.next("notification", lambda one: one["by"]["id"] == bob.id)
+    assert (told["kind"], told["text"]) == ("friend_accepted", "bob is your friend now.")
+    assert (await bob.do("friends:accept", player_id=ann.id))["friends"] == [friend]
+    assert (await ann.do("notifications:list"))["unread"] == 1
     news = await tablet.next("friends:changed")
     assert (news["player_id"], news["friend"]["state"]) == (ann.id, "friend")
     await ann.do("presence:set", status="away")

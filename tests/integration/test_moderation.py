@@ -254,6 +254,10 @@ async def test_a_report_is_read_in_context_and_closed_by_one(staff: Staff, table
     assert sorted(await staff.logged(ann)) == sorted([(action, "seen"), ("resolve_report", "seen")])
     listed = await staff.does(mia, "GET", "/moderation/reports?status=resolved&limit=100")
     assert won in listed["reports"]
+    told = await bob.next("notification", lambda one: one["ref"] == sent["report_id"])
+    box = await bob.do("notifications:list")  # of six who closed it, and told of it
+    assert [one["id"] for one in box["notifications"]] == [told["id"]]
+    assert (told["kind"], told["by"]) == ("report_resolved", None)
 
 
 async def test_a_reported_whisper_shows_nothing_around_it(staff: Staff, table: Table) -> None:

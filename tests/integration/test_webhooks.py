@@ -9,7 +9,8 @@ import pytest
 
 from tests.harness import Player, Server, Table
 from tests.integration.hosting import Host
-from tests.integration.receiver import Receiver, operator, receiver
+from tests.integration.receiver import PATIENCE, Receiver, operator, receiver
+from tests.integration.wire import until
 
 SETTINGS: dict[str, Any] = {
     "PURCHASES__PROVIDER": "sandbox",
@@ -19,6 +20,8 @@ SETTINGS: dict[str, Any] = {
     "WEBHOOKS__BREAKER_LONGEST_SECONDS": 0.4,
     "WEBHOOKS__TIMEOUT_SECONDS": 5,
 }
+
+MODERATION = ("player.muted", "player.unmuted", "player.banned", "player.unbanned")
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +53,17 @@ async def test_a_receiver_hears_of_everything_signed_and_in_order(
         duel = await _lost_duel(ann, bob)
         await mine.until(lambda: mine.of("duel.ended", duel_id=duel, winner_id=bob.id))
         await admin.newest(webhook, "delivered")
-        page = await admin.deliveries(webhook, "?limit=5")
-        assert [one["status"] for one in page["deliveries"]] == ["delivered"] * 5
+        page = await until(lambda: admin.deliveries(webhook, "?limit=5"), _all_delivered)
+        assert len(page["deliveries"]) == 5
         older = await admin.deliveries(webhook, f"?limit=5&before={page['next_before']}")
         assert not {one["event_id"] for one in page["deliveries"]} & {
             one["event_id"] for one in older["deliveries"]
         }
         assert (await admin.call("DELETE", f"/{webhook}"))[0] == 204
+
+
+def _all_delivered(page: dict[str, Any]) -> bool:
+    return {one["status"] for one in page["deliveries"]} == {"delivered"}
 
 
 async def _lost_duel(ann: Player, bob: Player) -> str:
@@ -67,11 +74,13 @@ async def _lost_duel(ann: Player, bob: Player) -> str:
     return duel
 
 
-async def _report(ann: Player, bob: Player) -> None:
+async def _report(ann: Player, bob: Player) -> str:
     for player in (ann, bob):
         await player.do("chat:join", room="global")
     sent = await ann.do("chat:send", room="global", text="Hello")
-    await bob.do("chat:report", message_id=sent["message"]["id"], reason="too friendly")
+    shown = {"message_id": sent["message"]["id"], "reason": "too friendly"}
+    report_id: str = (await bob.do("chat:report", **shown))["report_id"]
+    return report_id
 
 
 def _wallet(mine: Receiver, who: Player) -> list[dict[str, Any]]:
@@ -84,6 +93,54 @@ def _in_order(mine: Receiver, who: Player) -> None:
     assert [entry["balance"] for entry in entries] == sums
     types = [one["type"] for one in mine.took if one["data"].get("player_id") == who.id]
     assert types[0] == "player.created"
+
+
+async def test_operators_hear_of_mutes_bans_and_jobs_that_died(
+    nodes: tuple[Server, Server], table: Table
+) -> None:
+    url = nodes[0].url
+    admin, ann, bob = await operator(table, url), await table.seat(url), await table.seat(url)
+    token = admin.player.tokens["access_token"]
+    async with receiver() as mine:
+        webhook = await admin.subscribe(mine, *MODERATION, "job.died")
+        for action in ("mute", "unmute", "ban", "unban"):
+            body = {"reason": action, **({"seconds": 60} if action == "ban" else {})}
+            path = f"/moderation/players/{ann.id}/{action}"
+            assert (await table.call("POST", url, path, body, token))[0] == 200
+        report = await _report(bob, await table.seat(url))
+        body = {"action": "ban", "note": "for good"}
+        path = f"/moderation/reports/{report}/resolve"
+        assert (await table.call("POST", url, path, body, token))[0] == 200
+        letter = await _dead(table, url, token, admin.player)
+        await mine.until(lambda: mine.of("job.died", job_id=letter["id"]))
+        await mine.until(lambda: len(mine.of("player.banned")) == 2)
+        await mine.until(lambda: mine.of("player.unbanned", reason="unban"))
+        told = [one for one in mine.took if one["data"].get("player_id") == ann.id]
+        assert [one["type"] for one in told] == list(MODERATION)
+        assert told[2]["data"]["until"] > 0
+        (banned,) = mine.of("player.banned", player_id=bob.id)
+        by = admin.player.tokens["account"]["id"]
+        assert banned["data"] == {
+            "player_id": bob.id,
+            "account_id": bob.tokens["account"]["id"],
+            "by_account_id": by,
+            "reason": "for good",
+            "until": None,
+        }
+        (died,) = mine.of("job.died", job_id=letter["id"])
+        assert died["data"]["reason"] == letter["reason"]
+        assert (await admin.call("DELETE", f"/{webhook}"))[0] == 204
+
+
+async def _dead(table: Table, url: str, token: str, admin: Player) -> dict[str, Any]:
+    """A job that failed for good."""
+    order = {"task": "reports.economy", "payload": {"day": "2026-19-01"}}
+    status, ordered = await table.call("POST", url, "/jobs", order, token)
+    assert status == 202
+    letter: dict[str, Any] = await admin.next(
+        "jobs:dead_letter", lambda one: one["id"] == ordered["id"], seconds=PATIENCE
+    )
+    return letter
 
 
 async def test_what_is_refused_is_tried_again_then_given_up_and_can_be_replayed(

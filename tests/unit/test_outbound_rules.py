@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import cast
 
 import orjson
 import pytest
@@ -16,6 +17,10 @@ from game.chat import Author
 from game.errors import NotFound, ValidationFailed
 from game.events import EVENTS, event
 from game.links import Link
+from handlers.base import World
+from handlers.dead_letters import tell_webhooks
+from handlers.ports import DeadLetter
+from handlers.telling import DeliverLane
 from tests.harness import ROOT
 
 NOW = 1_795_342_800_000
@@ -105,3 +110,8 @@ def test_every_event_is_described_with_all_its_fields() -> None:
     for name, data in EVENTS.items():
         row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
         assert all(f"`{field}`" in row for field in data.__annotations__), name
+
+
+async def test_a_webhook_that_cannot_be_sent_makes_no_webhook() -> None:
+    letter = DeadLetter(id="webhooks.deliver-1", task=DeliverLane.task, attempts=3, reason="why")
+    await tell_webhooks(cast("World", None), letter)  # so it cannot have told anybody

@@ -1,7 +1,7 @@
 /** The account's view: its characters, its name and password, its data and its end. */
 
 import { call } from "./api.js";
-import { button, byId, el, nameOf } from "./dom.js";
+import { button, byId, el, keyInFocus, nameOf, refocus } from "./dom.js";
 import { Refused } from "./errors.js";
 import { attempt, question, toast } from "./notices.js";
 import { initial } from "./player_card.js";
@@ -69,7 +69,9 @@ export class Account {
     byId("keep").hidden = this.#username !== null;
     byId("password-form").hidden = this.#username === null;
     byId("owner").value = this.#username ?? ""; // for the browser's store of passwords
+    const pressed = keyInFocus();
     byId("characters").replaceChildren(...this.#characters.map((one) => this.#row(one, one.id === mine)));
+    refocus(pressed);
   }
 
   /**
@@ -81,7 +83,7 @@ export class Account {
       el("span", { class: "avatar", "aria-hidden": "true", text: initial(one.name) }),
       el("span", { class: "who" }, nameOf(one.name), playing && el("span", { class: "tag", text: "plays now" })),
       !playing && button("Play", () => this.#session.play(one), { class: "primary", "aria-label": `Play ${one.name}` }),
-      button("Rename", () => this.#rename(one), { "aria-label": `Rename ${one.name}` }),
+      button("Rename", () => this.#rename(one), { "aria-label": `Rename ${one.name}`, "data-key": `rename${one.id}` }),
     );
   }
 

@@ -94,3 +94,14 @@ export function randomKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
+
+/** The key of what has the focus. */
+export const keyInFocus = () => /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.key ?? "";
+
+/** Give the focus back to what has this key, if it was lost because that was drawn anew.
+ * @param {string} key
+ */
+export function refocus(key) {
+  if (!key || document.activeElement !== document.body) return;
+  /** @type {HTMLElement | null} */ (document.querySelector(`[data-key="${CSS.escape(key)}"]`))?.focus();
+}

@@ -20,6 +20,7 @@ import { People } from "./people.js";
 import { PlayerCard } from "./player_card.js";
 import { Purse } from "./purse.js";
 import { Ranks } from "./ranks.js";
+import { Reach } from "./reach.js";
 import { Rooms } from "./rooms.js";
 import { Session } from "./session.js";
 import { Shop } from "./shop.js";
@@ -94,11 +95,12 @@ function start() {
   const jack = new Blackjack({ connection, deeds });
   new JackTable(jack, purse);
   new Wallet({ connection, deeds, names, rooms, purse });
-  new News(connection);
+  const news = new News(connection);
   const ladder = new Ladder(connection, duels);
   const ranks = new Ranks(connection, () => rooms.me.id, (who) => card.open(who));
   const account = new Account(session, connection);
-  wireConnection(connection, { account, rooms, duels, chat, people, friends, purse, shop, jack, ladder, ranks });
+  const reach = new Reach(connection);
+  wireConnection(connection, { account, reach, news, rooms, duels, chat, people, friends, purse, shop, jack, ladder, ranks });
   wireTable(duels, rooms, chat);
   byId("sign-out").addEventListener("click", signOut);
   connection.open();
@@ -113,9 +115,9 @@ async function signOut() {
 
 /**
  * @param {Connection} socket
- * @param {{account: Account, rooms: Rooms, duels: Duels, chat: Chat, people: People, friends: Friends, purse: Purse, shop: Shop, jack: Blackjack, ladder: Ladder, ranks: Ranks}} parts
+ * @param {{account: Account, reach: Reach, news: News, rooms: Rooms, duels: Duels, chat: Chat, people: People, friends: Friends, purse: Purse, shop: Shop, jack: Blackjack, ladder: Ladder, ranks: Ranks}} parts
  */
-function wireConnection(socket, { account, rooms, duels, chat, people, friends, purse, shop, jack, ladder, ranks }) {
+function wireConnection(socket, { account, reach, news, rooms, duels, chat, people, friends, purse, shop, jack, ladder, ranks }) {
   let missed = 0;
   socket.on("chat:message", (message) => {
     if (socket.catchingUp && message.from.id !== rooms.me.id) missed += 1;
@@ -142,7 +144,7 @@ function wireConnection(socket, { account, rooms, duels, chat, people, friends, 
     } else sayRecovered(back.away, heard);
     await duels.resume(resume.duel);
     rooms.resend();
-    await Promise.all([purse.look(), jack.resume(), shop.look(), friends.resume(), ladder.resume(resume.match), ranks.look(), account.look()]);
+    await Promise.all([purse.look(), jack.resume(), shop.look(), friends.resume(), ladder.resume(resume.match), ranks.look(), account.look(), reach.look(), news.resume()]);
     if (back.first) followLink(duels);
     document.documentElement.dataset.ready = back.first ? "first" : back.recovered ? "recovered" : "fresh";
   });

@@ -1,6 +1,6 @@
 /** What can be done with another player, in a dialog: whisper, challenge, give, rob. */
 
-import { button, el, icon, iconButton, nameOf } from "./dom.js";
+import { button, el, icon, iconButton, keyInFocus, nameOf, refocus } from "./dom.js";
 import { coins, Refused, sentence, spell } from "./errors.js";
 import { question, toast } from "./notices.js";
 import { give } from "./wallet.js";
@@ -37,7 +37,8 @@ export class PlayerCard {
       this.#gift(who, close),
       this.#robbery(who, close),
     );
-    dialog.addEventListener("close", () => dialog.remove());
+    const opener = keyInFocus();
+    dialog.addEventListener("close", () => (dialog.remove(), refocus(opener)));
     dialog.addEventListener("click", (/** @type {Event} */ { target }) => target === dialog && close());
     document.body.append(dialog);
     dialog.showModal();

@@ -132,7 +132,7 @@ export class Ranks {
     byId("unit").textContent = UNITS[this.#board];
     byId("more-places").hidden = !this.#next;
     const place = this.#around.find(({ player }) => player.id === mine);
-    const own = place ? `You are number ${place.rank.toLocaleString("en")} of ${this.#total.toLocaleString("en")}.` : this.#total ? `${this.#total.toLocaleString("en")} on this board, you are not.` : "Nobody is on this board yet: the first rated duel makes a beginning.";
+    const own = place ? `You are number ${place.rank.toLocaleString("en")} of ${this.#total.toLocaleString("en")}.` : this.#total ? `${this.#total.toLocaleString("en")} on this board, and you not yet.` : "Nobody is on this board yet: the first rated duel makes a beginning.";
     byId("standing").textContent = own;
   }
 

@@ -1,7 +1,7 @@
 /** The shop's view: what is for sale, what one has of it, what works, and coins for money. */
 
 import { every, now, secondsTo } from "./clock.js";
-import { button, byId, el, icon } from "./dom.js";
+import { button, byId, el, icon, keyInFocus, refocus } from "./dom.js";
 import { coins, spell } from "./errors.js";
 import { attempt, say, toast } from "./notices.js";
 import { packCard, showOrder } from "./packs.js";
@@ -170,12 +170,14 @@ export class Shop {
    * @returns {Promise<T | undefined>}
    */
   async #do(deed) {
+    const pressed = keyInFocus();
     this.#busy = true;
     this.#render();
     const done = await attempt(deed);
     this.#busy = false;
     await this.look();
     this.#render();
+    refocus(pressed); // it was disabled meanwhile
     return done;
   }
 
