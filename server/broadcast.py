@@ -209,12 +209,13 @@ class Adapter:
         elif self._last:
             after = dict.fromkeys(rooms, self._last)
             missed = await self._recovery.since(after, self._proven - DRIFT_MS)
-            for event in missed.events:
+            # What came after `last` is heard as well: every channel was open before we asked.
+            events = [event for event in missed.events if event.id <= last]
+            for event in events:
                 self._hand_on(event.room, event.id, event.skip, event.packet)
-            self._metrics.caught_up.inc(len(missed.events))
+            self._metrics.caught_up.inc(len(events))
             if not missed.complete:
                 self.on_gap(rooms)
-            last = max(last, missed.last)
         self._epoch, self._last, self._proven = epoch, last, began
 
     def _take(self, name: str, text: str) -> None:

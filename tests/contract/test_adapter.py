@@ -65,3 +65,36 @@ async def test_what_is_heard_of_another_log_is_a_gap_and_not_handed_on(redis: Re
     await ready(adapter, listening)
     assert gaps == [["r"]]
     listening.cancel()
+
+
+async def test_a_room_that_is_joined_while_the_node_catches_up_misses_nothing(
+    redis: RedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, hub, old, new = Log(redis, Recovery(), Limits()), Hub(), Socket(), Socket()
+    adapter = Adapter(redis, log, hub, Metrics(), lambda: int(time.time() * 1000))
+    adapter.on_nodes, adapter.on_ready = lambda _: None, lambda: None
+    listening = asyncio.ensure_future(adapter.listen())
+    await ready(adapter, listening)
+    hub.add("old", cast("GameSocket", old), "r")
+    await adapter.open("r")
+    await log.publish("r", "2[1", None, "t1")
+    assert adapter._line
+    adapter._line.end()
+    with pytest.raises(DependencyUnavailable):
+        await asyncio.wait_for(listening, PATIENCE)
+    await log.publish("r", "2[2", None, "t2")
+    since = log.since
+
+    async def meanwhile(*args: Any) -> Any:
+        hub.add("new", cast("GameSocket", new), "s")
+        await adapter.open("s")
+        await log.publish("s", "2[3", None, "t3")
+        await log.publish("r", "2[4", None, "t4")
+        return await since(*args)
+
+    monkeypatch.setattr(log, "since", meanwhile)
+    listening = asyncio.ensure_future(adapter.listen())
+    await ready(adapter, listening)
+    assert [str(one.data)[:3] for one in old.sent] == ["2[1", "2[2", "2[4"]
+    assert [str(one.data)[:3] for one in new.sent] == ["2[3"]
+    listening.cancel()
