@@ -32,6 +32,8 @@ class Auth(Section):
     refresh_seconds: int = default(30 * 86_400, "a month away from the game is normal", ge=1)
     login_failures: int = default(5, "a person mistypes, a machine goes on", ge=1)
     lock_seconds: int = default(60, "long for a guesser, short for a person", ge=1)
+    fresh_seconds: int = default(300, "since a sign-in that may delete its account", ge=1)
+    rename_seconds: int = default(86_400, "between two names: others want to know who it is", ge=0)
     characters_per_account: int = default(5, "bounds what one account can store", ge=1)
 
 
@@ -165,6 +167,14 @@ class Presence(Section):
 
     batch_seconds: float = default(0.5, "changes told to watchers together", gt=0)
     watched_per_connection: int = default(1_000, "a long list of friends", ge=1)
+
+
+class Social(Section):
+    """Friends, requests and blocks of one player."""
+
+    friends: int = default(200, "read, and asked for their presence, all at once", ge=1)
+    requests: int = default(100, "that wait, sent and received each; more is spam", ge=1)
+    blocks: int = default(500, "a long life among strangers", ge=1)
 
 
 class Recovery(Section):

@@ -37,6 +37,7 @@ from config.sections import (
     Redis,
     Rob,
     Shutdown,
+    Social,
     default,
 )
 
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     jobs: Jobs = Jobs()
     chat: Chat = Chat()
     presence: Presence = Presence()
+    social: Social = Social()
     recovery: Recovery = Recovery()
     nodes: Nodes = Nodes()
     http: Http = Http()

@@ -16,6 +16,7 @@ Kind: TypeAlias = Literal[
     "orphaned_escrow",
     "missing_escrow",
     "orphaned_item",
+    "order_mismatch",
 ]
 
 
@@ -33,12 +34,14 @@ class Finding:
 class Sums:
     """What the postings, seen one after another in the order of their ids, come to.
 
-    It holds an entry for each account and each kind of item of a player, none for a posting.
+    It holds an entry for each account, each kind of item of a player and each order of coins
+    for money, none for a posting.
     """
 
     postings: int = 0
     balances: dict[str, int] = field(default_factory=dict)
     bought: dict[str, int] = field(default_factory=dict)
+    ordered: dict[str, int] = field(default_factory=dict)
     _at: int = -1
     _same_time: set[str] = field(default_factory=set)
 
@@ -58,6 +61,8 @@ class Sums:
             if not total:  # closed escrow accounts are most of all that ever were
                 del self.balances[account]
         self._count_items(posting)
+        if coins := order_coins(posting):
+            self.ordered[posting["ref"]] = self.ordered.get(posting["ref"], 0) + coins
         return None if _balanced(posting) else Finding("unbalanced_posting", posting["_id"])
 
     def _doubled(self, posting: Mapping[str, Any]) -> bool:
@@ -84,6 +89,28 @@ def purchase(posting: Mapping[str, Any]) -> tuple[str, int] | None:
     players = [economy.owner(account) for account in posting["accounts"]]
     item, _, count = posting["ref"].partition("*")
     return f"{next(filter(None, players))}/{item}", int(count)
+
+
+def order_coins(posting: Mapping[str, Any]) -> int:
+    """What a posting gave for an order (`ref`), or took back; 0 if it is about none."""
+    if posting["reason"] not in {"purchase", "refund"}:
+        return 0
+    return sum(int(one["amount"]) for one in posting["entries"] if economy.owner(one["account"]))
+
+
+def order_is_right(order: Mapping[str, Any], coins: int) -> bool:
+    """Whether an order has the coins of its status.
+
+    One that was refunded had them only if it was granted before, which `taken` need not show:
+    the player may have spent them all.
+    """
+    given = int(order["pack"]["coins"])
+    match order["status"]:
+        case "granted":
+            return coins == given
+        case "refunded":
+            return coins == given - order["taken"] or (coins == 0 and not order["taken"])
+    return coins == 0
 
 
 def _balanced(posting: Mapping[str, Any]) -> bool:

@@ -112,6 +112,10 @@ class Author(TypedDict):
     name: str
 
 
+NOBODY = Author(id="deleted", name="Deleted player")
+"""In the place of an author whose account is gone."""
+
+
 # `from` is a keyword, so no class can have it as a field.
 ChatMessage = TypedDict(
     "ChatMessage",

@@ -36,6 +36,7 @@ Reason: TypeAlias = Literal[
     "stake",
     "stake_paid",
     "stake_returned",
+    "closed",
 ]
 
 

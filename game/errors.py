@@ -7,7 +7,7 @@ lines of the docstrings below, and details are text for people and may change.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, NotRequired
+from typing import Any, ClassVar, NotRequired, Self
 
 # Before Python 3.12 pydantic, which writes the documents from these types, does not take
 # the one of `typing`.
@@ -74,6 +74,11 @@ class GameError(Exception):
 
 class ValidationFailed(GameError, code="validation_failed", status=422):
     """Some fields are missing, unknown or out of range."""
+
+    @classmethod
+    def of(cls, field: str, message: str, kind: str) -> Self:
+        """One field is at fault, by a rule of that stable name."""
+        return cls(errors=[FieldProblem(field=field, message=message, type=kind)])
 
 
 class PayloadTooLarge(GameError, code="payload_too_large", status=413):

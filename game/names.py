@@ -31,7 +31,7 @@ def username(text: str) -> str:
     return text
 
 
-def password(text: str) -> str:
+def password(text: str, field: str = "password") -> str:
     """A password.
 
     Raises:
@@ -39,7 +39,7 @@ def password(text: str) -> str:
     """
     if not PASSWORD_MIN_CHARS <= len(text) <= PASSWORD_CHARS:
         wanted = f"{PASSWORD_MIN_CHARS} to {PASSWORD_CHARS} characters"
-        raise _failed("password", wanted, "password")
+        raise _failed(field, wanted, "password")
     return text
 
 

@@ -9,8 +9,8 @@ from typing_extensions import TypedDict
 
 from game import names, rooms
 from game.disconnects import Disconnect
-from game.errors import TokenRevoked
-from handlers.base import Context, Nothing, Payload, route
+from game.errors import Conflict, Forbidden, NotFound, TokenRevoked, Unauthenticated
+from handlers.base import Context, Id, Nothing, Payload, route
 from state.accounts import Account, Character, SignIn, Spent
 
 REFRESH_CHARS = 128  # ours have 64
@@ -55,6 +55,17 @@ class NewAccount(Credentials):
     ]
 
 
+class NewPassword(Payload):
+    """The password until now, and the one from now on."""
+
+    password: Annotated[str, StringConstraints(max_length=names.PASSWORD_CHARS)]
+    new_password: Annotated[
+        str,
+        StringConstraints(max_length=names.PASSWORD_CHARS),
+        Field(json_schema_extra={"minLength": names.PASSWORD_MIN_CHARS}),
+    ]
+
+
 class Refresh(Payload):
     """The newest refresh token of a sign-in."""
 
@@ -64,6 +75,13 @@ class Refresh(Payload):
 class NewCharacter(Payload):
     """A character's name, as others will see it."""
 
+    name: DisplayName
+
+
+class NewName(Payload):
+    """Which character, and its name from now on."""
+
+    id: Id
     name: DisplayName
 
 
@@ -79,6 +97,13 @@ class CharacterView(TypedDict):
     """Who plays."""
 
     id: str
+    name: str
+
+
+class Renamed(TypedDict):
+    """The name that a player has from now on."""
+
+    player_id: str
     name: str
 
 
@@ -107,9 +132,15 @@ class CharactersAnswer(TypedDict):
 
 
 class CharacterAnswer(TypedDict):
-    """The new character."""
+    """The character as it is now."""
 
     character: CharacterView
+
+
+class AccountAnswer(TypedDict):
+    """The account as it is now."""
+
+    account: AccountView
 
 
 @route("POST", "/auth/guest", Guest, status=201, signed_in=False)
@@ -193,7 +224,7 @@ async def logout(_: Nothing, ctx: Context) -> None:
 @route("GET", "/me", Nothing)
 async def me(_: Nothing, ctx: Context) -> MeAnswer:
     """Tell the caller who he is."""
-    account = await ctx.world.accounts.account(ctx.caller.account_id)
+    account = await _own(ctx)
     return MeAnswer(account=_account(account), characters=await _characters(ctx))
 
 
@@ -215,6 +246,87 @@ async def create_character(cmd: NewCharacter, ctx: Context) -> CharacterAnswer:
     added = await ctx.world.accounts.add_character(ctx.caller.account_id, name)
     await ctx.world.economy.ledger.balance(added.id)
     return CharacterAnswer(character=_character(added))
+
+
+@route("PATCH", "/characters/{id}", NewName)
+async def rename_character(cmd: NewName, ctx: Context) -> CharacterAnswer:
+    """Give a character of the caller's another name; its live connections are told.
+
+    What was said and fought under the former name keeps it.
+
+    Raises:
+        ValidationFailed: the name is not one to be seen.
+        NotFound: the character is not the caller's.
+        RateLimited: it was renamed less than AUTH__RENAME_SECONDS ago.
+        StaleVersion: others were faster every time.
+    """
+    name = names.display_name(cmd.name)
+    character = await ctx.world.profiles.rename(ctx.caller.account_id, cmd.id, name)
+    # Again when it has the name already: the first time may have died before it was told.
+    await ctx.world.live.rename(character.id, character.name)
+    await ctx.world.publisher.rename(character.id, character.name)
+    news = Renamed(player_id=character.id, name=character.name)
+    await ctx.world.publisher.emit("session:renamed", news, rooms.player(character.id))
+    return CharacterAnswer(character=_character(character))
+
+
+@route("POST", "/me/register", NewAccount)
+async def register_guest(cmd: NewAccount, ctx: Context) -> AccountAnswer:
+    """Give a guest's account a user name and a password; all that it has stays.
+
+    Raises:
+        ValidationFailed: the user name or the password is none.
+        RateLimited: too many sign-ins and new accounts from the address.
+        Conflict: the account has a user name, or the name is taken.
+        Unauthenticated: the account was deleted.
+        StaleVersion: others were faster every time.
+    """
+    username, password = names.username(cmd.username), names.password(cmd.password)
+    await ctx.world.rates.sign_in(ctx.address)
+    account_id = ctx.caller.account_id
+    account = await ctx.world.profiles.register(account_id, username, password)
+    return AccountAnswer(account=_account(account))
+
+
+@route("POST", "/me/password", NewPassword, status=204)
+async def change_password(cmd: NewPassword, ctx: Context) -> None:
+    """Take another password; all sign-ins of the account but the caller's end.
+
+    Raises:
+        ValidationFailed: the new password is none.
+        RateLimited: too many wrong passwords.
+        Forbidden: the password until now is another one.
+        Conflict: a guest has none.
+        Unauthenticated: the account was deleted.
+        StaleVersion: others were faster every time.
+    """
+    password = names.password(cmd.new_password, "new_password")
+    account = await _check_password(cmd.password, ctx)
+    keep = ctx.caller.family
+    for family in await ctx.world.profiles.set_password(account.id, password, keep):
+        await _cut_off(ctx, family)
+
+
+async def _check_password(password: str, ctx: Context) -> Account:
+    """The caller's account, whose password is counted as at a sign-in."""
+    rates, accounts = ctx.world.rates, ctx.world.accounts
+    username = (await _own(ctx)).username
+    if username is None:
+        raise Conflict("A guest has no password; register first.")
+    await rates.attempt_login(username, ctx.address)
+    try:
+        account = await accounts.verify_login(username, password)
+    except Unauthenticated:  # 401 is for the token, which is good
+        raise Forbidden("The password is wrong.") from None
+    await rates.login_succeeded(username, ctx.address)
+    return account
+
+
+async def _own(ctx: Context) -> Account:
+    try:
+        return await ctx.world.accounts.account(ctx.caller.account_id)
+    except NotFound:  # deleted just now
+        raise Unauthenticated from None
 
 
 async def _signed_in(ctx: Context, account: Account, character: Character) -> TokenAnswer:

@@ -10,7 +10,17 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    NamedTuple,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+)
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 from typing_extensions import TypedDict
@@ -24,11 +34,15 @@ if TYPE_CHECKING:
     from game.disconnects import Disconnect
     from state.accounts import Accounts
     from state.archive import Archive
+    from state.belongings import Belongings
     from state.chat import Chat
+    from state.deletions import Deletions
     from state.duels import Duels
     from state.economy import Economy
+    from state.friends import Friends
     from state.ledger import Posting
     from state.live import Live
+    from state.profiles import Profiles
     from state.rates import Rates
     from state.tokens import Tokens
     from state.upkeep import Upkeep
@@ -164,6 +178,9 @@ class Publisher(Protocol):
     async def empty(self, room: str) -> None:
         """Take every socket out of a room."""
 
+    async def rename(self, player_id: str, name: str) -> None:
+        """Let every socket of a player speak by another name."""
+
     async def presence_changed(self, player_ids: Iterable[str]) -> None:
         """Tell the watchers of these players, soon and together with other changes."""
 
@@ -176,13 +193,17 @@ class World:
     now: Callable[[], int]
     """Milliseconds since the epoch, by Redis' clock, so that all nodes agree."""
     accounts: Accounts
+    profiles: Profiles
     tokens: Tokens
     rates: Rates
     live: Live
     chat: Chat
     archive: Archive
     duels: Duels
+    friends: Friends
     economy: Economy
+    belongings: Belongings
+    deletions: Deletions
     publisher: Publisher
     jobs: Jobs
     schedules: Schedules
@@ -191,10 +212,17 @@ class World:
     """handlers/reactions.py, which the handlers must not know."""
     provider: Provider | None = None
     """None sells nothing."""
+    erasing: tuple[Erase, ...] = ()
+    exporting: tuple[Export, ...] = ()
+    """Of the catalogue, since the features must not know each other."""
 
     async def react(self, postings: Sequence[Posting]) -> None:
         """Run what follows from postings that were just made."""
         await self.reactions(self, postings)
+
+
+Erase: TypeAlias = Callable[[World, str], Awaitable[None]]
+Export: TypeAlias = Callable[[World, str], Awaitable[dict[str, list[dict[str, Any]]]]]
 
 
 @dataclass(slots=True)  # made for every event: frozen costs a microsecond
@@ -371,6 +399,10 @@ class Catalogue:
     """When a socket is gone, with its connection's id; again, maybe, when that was cut short."""
     left: tuple[Callable[[World, Any], Awaitable[None]], ...] = ()
     """After its seat was given back, by its node or, after a crash, by another."""
+    erasing: tuple[Erase, ...] = ()
+    """When an account is deleted, for each of its players; again, maybe, when cut short."""
+    exporting: tuple[Export, ...] = ()
+    """What belongs to a player, by kind, for the file that he can ask for."""
     tasks: tuple[Periodic, ...] = ()
     dead_letters: tuple[Callable[[World, DeadLetter], Awaitable[None]], ...] = ()
     """After a job failed for good; a process that dies right then runs them not."""

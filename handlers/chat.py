@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
@@ -25,7 +26,7 @@ from game.chat import (
     clean,
     masking,
 )
-from game.errors import FieldProblem, Forbidden, Muted, NotFound, ValidationFailed
+from game.errors import Forbidden, Muted, NotFound, ValidationFailed
 from handlers.base import Context, Empty, Id, Key, Once, Payload, World, command, periodic
 from state.chat import Refused
 
@@ -188,12 +189,16 @@ async def whisper(cmd: Whisper, ctx: Context) -> MessageReply:
     Raises:
         ValidationFailed: the text cannot be shown, or it is the caller himself.
         NotFound: there is no such player.
+        Forbidden: one of the two has blocked the other.
         Muted: the caller is.
         RateLimited: too many messages; too many refusals mute.
     """
     if cmd.to == ctx.player_id:
-        raise _problem("to", "You cannot whisper to yourself.", "oneself")
-    other = await ctx.world.accounts.player(cmd.to)
+        raise ValidationFailed.of("to", "You cannot whisper to yourself.", "oneself")
+    # Both leave at once: that blocks are looked up costs no time, and needs no cache.
+    other, _ = await asyncio.gather(
+        ctx.world.accounts.player(cmd.to), ctx.world.friends.refuse_blocked(ctx.player_id, cmd.to)
+    )
     return await _say(Room.between(ctx.player_id, other.id), cmd.text, cmd.client_id, ctx)
 
 
@@ -220,7 +225,8 @@ async def edit(cmd: EditMessage, ctx: Context) -> MessageReply:
     Raises:
         ValidationFailed: the text cannot be shown.
         NotFound: there is no such message.
-        Forbidden: it is not the caller's to change, or not any more.
+        Forbidden: it is not the caller's to change, or not any more, or of a whisper one
+            of the two has blocked the other.
         Conflict: it was deleted.
         Muted: the caller is.
         StaleVersion: others were faster every time.
@@ -229,6 +235,9 @@ async def edit(cmd: EditMessage, ctx: Context) -> MessageReply:
     await _check_voice(ctx)
     message_id = _message_id(cmd, ctx)
     editor = _editor(ctx)
+    room = Room.named(message_id.room)
+    if room.kind is Kind.WHISPER and not ctx.caller.moderates:
+        await ctx.world.friends.refuse_blocked(*room.ids)  # it would say something new
     message = await ctx.world.archive.change(message_id, lambda one: editor.edit(one, text))
     await _publish("chat:edited", message, ctx)
     return MessageReply(message=message)
@@ -370,7 +379,7 @@ def _clean(text: str, settings: Settings) -> str:
 
 
 def _message_id(cmd: OneMessage, ctx: Context) -> MessageId:
-    """Which message: somebody else's whisper is not there, unless for a moderator."""
+    """Somebody else's whisper is not there, unless for a moderator."""
     message_id = MessageId.parse(cmd.message_id)
     room = Room.named(message_id.room)
     if room.kind is Kind.WHISPER and ctx.player_id not in room.ids and not ctx.caller.moderates:
@@ -386,9 +395,5 @@ def _before(cmd: ReadHistory) -> MessageId | None:
     except NotFound:
         before = None
     if before is None or before.room != cmd.room:
-        raise _problem("before", "It is no message of this room.", "message_id")
+        raise ValidationFailed.of("before", "It is no message of this room.", "message_id")
     return before
-
-
-def _problem(field: str, message: str, kind: str) -> ValidationFailed:
-    return ValidationFailed(errors=[FieldProblem(field=field, message=message, type=kind)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -14,7 +16,7 @@ from game import rooms
 from game.duel_views import DuelView, RoundView, may_see, view_for
 from game.duels import Duel
 from game.economy import INT64_MAX
-from game.errors import AlreadyInDuel, InsufficientFunds, NotFound
+from game.errors import AlreadyInDuel, Conflict, DuelOver, InsufficientFunds, NotFound
 from handlers.base import Context, Id, Key, Nothing, Payload, World, command, periodic
 from state.duels import Step
 from state.ids import new_id
@@ -24,6 +26,9 @@ SEED_BYTES = 32
 DEADLINE_SECONDS = 0.2  # how often each node looks: a round's end is late by half of it
 RETRY_MS = 500  # until it is known whether a fighter's node lives
 SILENT_BEATS = 2.5  # beats that a node may miss before its players' clocks are doubted
+
+
+Act = Callable[[Duel, str, int], Duel]
 
 
 class Challenge(Payload):
@@ -84,13 +89,18 @@ async def challenge(cmd: Challenge, ctx: Context) -> DuelReply:
 
     Raises:
         NotFound: there is no such player.
+        Forbidden: one of the two has blocked the other.
         ValidationFailed: it is the caller himself.
         AlreadyInDuel: one of the two is fighting, or the caller has offered one.
         IdempotencyMismatch: the key was used for another challenge.
         Conflict: the opponent has too many open challenges.
         InsufficientFunds: the caller has less than the stake.
     """
-    opponent = await ctx.world.accounts.player(cmd.opponent_id)
+    # Both leave at once: that blocks are looked up costs no time, and needs no cache.
+    opponent, _ = await asyncio.gather(
+        ctx.world.accounts.player(cmd.opponent_id),
+        ctx.world.friends.refuse_blocked(ctx.player_id, cmd.opponent_id),
+    )
     duel = rules.challenge(
         new_id(),
         (ctx.player_id, ctx.caller.name),
@@ -116,13 +126,13 @@ async def accept(cmd: WhichDuel, ctx: Context) -> DuelReply:
 
     Raises:
         NotFound: no such duel, or not the caller's to see.
-        Forbidden: it is the caller's own challenge.
+        Forbidden: it is the caller's own challenge, or one has blocked the other since.
         Conflict: already answered, or its time is over.
         AlreadyInDuel: one of the two is fighting another.
         InsufficientFunds: one of the two can no longer cover the stake.
         StaleVersion: others were faster every time.
     """
-    await _hold_stakes(cmd.duel_id, ctx)
+    await _prepare(cmd.duel_id, ctx)
 
     async def rule(duel: Duel) -> Duel:
         for fighter in duel.fighters:
@@ -138,12 +148,13 @@ async def _check_cover(duel: Duel, ctx: Context) -> None:
         raise InsufficientFunds
 
 
-async def _hold_stakes(duel_id: str, ctx: Context) -> None:
-    """Before the duel begins: what is held for one that does not, its end gives back."""
+async def _prepare(duel_id: str, ctx: Context) -> None:
+    """Hold the stakes before the duel begins: of one that does not, its end gives them back."""
     duel = await ctx.world.duels.get(duel_id)
+    rules.accept(duel, ctx.player_id, {}, ctx.now())  # refused for any other reason first
+    await ctx.world.friends.refuse_blocked(*(fighter.id for fighter in duel.fighters))
     if not duel.stake:
         return
-    rules.accept(duel, ctx.player_id, {}, ctx.now())  # refused for any other reason first
     for fighter in duel.fighters:
         if await ctx.world.duels.active(fighter.id):
             raise AlreadyInDuel(f"{fighter.name} is in another duel.")
@@ -161,11 +172,7 @@ async def decline(cmd: WhichDuel, ctx: Context) -> DuelReply:
         Conflict: already answered, or its time is over.
         StaleVersion: others were faster every time.
     """
-
-    async def rule(duel: Duel) -> Duel:
-        return rules.decline(duel, ctx.player_id, ctx.now())
-
-    return await _step(cmd.duel_id, ctx, rule)
+    return await _act(cmd, ctx, rules.decline)
 
 
 @command("duel:cancel", WhichDuel)
@@ -178,11 +185,7 @@ async def cancel(cmd: WhichDuel, ctx: Context) -> DuelReply:
         Conflict: already answered, or its time is over.
         StaleVersion: others were faster every time.
     """
-
-    async def rule(duel: Duel) -> Duel:
-        return rules.cancel(duel, ctx.player_id, ctx.now())
-
-    return await _step(cmd.duel_id, ctx, rule)
+    return await _act(cmd, ctx, rules.cancel)
 
 
 # --- the fight ----------------------------------------------------------------------------
@@ -200,11 +203,7 @@ async def play(cmd: Play, ctx: Context) -> DuelReply:
         DuelOver: the duel is over.
         StaleVersion: others were faster every time.
     """
-
-    async def rule(duel: Duel) -> Duel:
-        return rules.play(duel, ctx.player_id, cmd.round, cmd.hold, ctx.now())
-
-    return await _step(cmd.duel_id, ctx, rule)
+    return await _act(cmd, ctx, lambda duel, by, at: rules.play(duel, by, cmd.round, cmd.hold, at))
 
 
 @command("duel:forfeit", WhichDuel)
@@ -217,11 +216,33 @@ async def forfeit(cmd: WhichDuel, ctx: Context) -> DuelReply:
         DuelOver: the duel is over.
         StaleVersion: others were faster every time.
     """
+    return await _act(cmd, ctx, rules.forfeit)
 
+
+async def resign(world: World, player_id: str) -> None:
+    """His account is deleted: his duel and all challenges end."""
+    for _ in range(world.settings.duels.incoming + 2):
+        duel = await world.duels.open(player_id)
+        if duel is None:
+            return
+        act = rules.decline if duel.seat(player_id) else rules.cancel
+        with suppress(Conflict, DuelOver):  # it ends by itself at this moment
+            act = rules.forfeit if duel.status == "active" else act
+            await _act_for(world, duel.id, player_id, act)
+
+
+async def _act(cmd: WhichDuel | Play, ctx: Context, act: Act) -> DuelReply:
+    after = await _act_for(ctx.world, cmd.duel_id, ctx.player_id, act)
+    return DuelReply(duel=view_for(after, ctx.player_id))
+
+
+async def _act_for(world: World, duel_id: str, player_id: str, act: Act) -> Duel:
     async def rule(duel: Duel) -> Duel:
-        return rules.forfeit(duel, ctx.player_id, ctx.now())
+        return act(duel, player_id, world.now())
 
-    return await _step(cmd.duel_id, ctx, rule)
+    step = await world.duels.step(duel_id, rule)
+    await _announce(world, step)
+    return step.after
 
 
 async def _step(duel_id: str, ctx: Context, rule: Any) -> DuelReply:
@@ -240,7 +261,10 @@ async def get(cmd: WhichDuel, ctx: Context) -> DuelReply:
     Raises:
         NotFound: no such duel, or not the caller's to see.
     """
-    return DuelReply(duel=await _visible(cmd.duel_id, ctx))
+    duel = await ctx.world.duels.get(cmd.duel_id)
+    if not may_see(duel, ctx.player_id):
+        raise NotFound("There is no such duel.")
+    return DuelReply(duel=view_for(duel, ctx.player_id))
 
 
 @command("duel:active", Nothing)
@@ -248,13 +272,6 @@ async def active(_: Nothing, ctx: Context) -> MaybeDuelReply:
     """The caller's duel: the one being fought, else his offer, else the newest to him."""
     duel = await ctx.world.duels.open(ctx.player_id)
     return MaybeDuelReply(duel=view_for(duel, ctx.player_id) if duel else None)
-
-
-async def _visible(duel_id: str, ctx: Context) -> DuelView:
-    duel = await ctx.world.duels.get(duel_id)
-    if not may_see(duel, ctx.player_id):
-        raise NotFound("There is no such duel.")
-    return view_for(duel, ctx.player_id)
 
 
 # --- connections --------------------------------------------------------------------------
@@ -347,13 +364,15 @@ async def _announce(world: World, step: Step) -> None:
         return
     for result in view_for(step.after, None)["rounds"][len(step.before.rounds) :]:
         news: RoundNews = {"duel_id": step.after.id, **result}
-        await _tell_all(world, step.after, "duel:round", news)
+        await _tell(world, step.after, "duel:round", [news] * 3)
     await _tell_of_absence(world, step)
-    await _tell_views(world, step.after, "duel:state")
+    first, second = step.after.fighters
+    views = [view_for(step.after, who) for who in (first.id, second.id, None)]
+    await _tell(world, step.after, "duel:state", views)
     if step.after.status == step.before.status:
         return
     if step.after.status != "active":
-        await _tell_views(world, step.after, "duel:ended")
+        await _tell(world, step.after, "duel:ended", views)
         await world.publisher.empty(rooms.spectators(step.after.id))
     await world.publisher.presence_changed([fighter.id for fighter in step.after.fighters])
 
@@ -373,15 +392,7 @@ async def _tell_of_absence(world: World, step: Step) -> None:
             await world.publisher.emit("duel:opponent", news, rooms.player(other.id))
 
 
-async def _tell_views(world: World, duel: Duel, event: str) -> None:
-    for fighter in duel.fighters:
-        await world.publisher.emit(event, view_for(duel, fighter.id), rooms.player(fighter.id))
-    await world.publisher.emit(event, view_for(duel, None), rooms.spectators(duel.id))
-
-
-async def _tell_all(world: World, duel: Duel, event: str, data: object) -> None:
-    for room in (
-        *(rooms.player(fighter.id) for fighter in duel.fighters),
-        rooms.spectators(duel.id),
-    ):
+async def _tell(world: World, duel: Duel, event: str, each: Sequence[object]) -> None:
+    audience = [rooms.player(fighter.id) for fighter in duel.fighters]
+    for room, data in zip([*audience, rooms.spectators(duel.id)], each, strict=True):
         await world.publisher.emit(event, data, room)

@@ -10,10 +10,12 @@ from game.chat import ChatMessage, MutedEvent
 from game.disconnects import Farewell
 from game.duel_views import DuelView
 from game.errors import ErrorObject
+from handlers.accounts import Renamed
 from handlers.base import ServerEvent
 from handlers.blackjack import EndedGame
 from handlers.chat import TypingEvent
 from handlers.duels import OpponentView, RoundNews
+from handlers.friends import FriendsChanged
 from handlers.ports import DeadLetter
 from handlers.presence import PresenceReply
 from handlers.purchases import OrderNews
@@ -31,6 +33,12 @@ EVENTS = (
         "The sign-in is complete; nothing comes before this but what was missed.",
         "the connection",
         recovered=False,
+    ),
+    ServerEvent(
+        "session:renamed",
+        Renamed,
+        "The player has another name.",
+        "all connections of the player",
     ),
     ServerEvent(
         "server:error",
@@ -75,6 +83,12 @@ EVENTS = (
         "Watched players show themselves in another way now.",
         "whoever watches them, all that changed within PRESENCE__BATCH_SECONDS in one event",
         recovered=False,
+    ),
+    ServerEvent(
+        "friends:changed",
+        FriendsChanged,
+        "Another player is a friend now, has asked, or is nothing any more.",
+        "all connections of the two, each with his own view",
     ),
     ServerEvent("duel:challenged", DuelView, "The player is challenged.", "the opponent"),
     ServerEvent("duel:round", RoundNews, "A round came to its showdown.", ALL_OF_THEM),

@@ -8,17 +8,9 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from handlers.base import Context, Id, Payload, command
-from state.live import Presence, Status
+from state.live import PresenceView
 
 PlayerIds = Annotated[list[Id], Field(max_length=100)]
-
-
-class PresenceView(TypedDict):
-    """How a player shows himself; `last_seen` in ms, null when that is not known."""
-
-    status: Status
-    last_seen: int | None
-    in_duel: bool
 
 
 class PresenceReply(TypedDict):
@@ -45,16 +37,9 @@ class Players(Payload):
     player_ids: PlayerIds
 
 
-def view(presence: Presence) -> PresenceView:
-    """What others see of a player."""
-    return PresenceView(
-        status=presence.status, last_seen=presence.last_seen, in_duel=presence.in_duel
-    )
-
-
 async def _presence_of(cmd: Players, ctx: Context) -> PresenceReply:
     found = await ctx.world.live.presence(cmd.player_ids)
-    return PresenceReply(presence={player: view(one) for player, one in found.items()})
+    return PresenceReply(presence={player: one.view for player, one in found.items()})
 
 
 @command("presence:set", SetPresence)

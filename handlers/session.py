@@ -39,11 +39,13 @@ class Resume(TypedDict):
 
     `duel` is the one that he fights, else the one that he has offered, else the newest that
     was offered to him. `muted_until` is in ms. Both are null when there is none.
+    `friend_requests` is how many wait for his answer.
     """
 
     rooms: list[str]
     duel: DuelView | None
     muted_until: int | None
+    friend_requests: int
 
 
 class SessionReady(TypedDict):

@@ -32,12 +32,16 @@ from server.supervisor import Supervisor
 from server.watchers import Watchers
 from state.accounts import Accounts
 from state.archive import Archive
+from state.belongings import Belongings
 from state.chat import Chat
 from state.connect import RedisStore
+from state.deletions import Deletions
 from state.documents import DocumentStore
 from state.duels import Duels
 from state.economy import Economy
+from state.friends import Friends
 from state.live import Clock, Live
+from state.profiles import Profiles
 from state.rates import Rates
 from state.recovery import Recovery
 from state.tokens import Tokens
@@ -109,23 +113,31 @@ def build(
         hired=hired,
         observe=metrics.observe_store,
     )
+    accounts = Accounts(documents, settings, clock)
+    economy = Economy.build(documents, duels, settings, clock)
     world = World(
         settings=settings,
         now=clock,
-        accounts=Accounts(documents, settings, clock),
+        accounts=accounts,
+        profiles=Profiles(documents, accounts, settings, clock),
         tokens=Tokens(redis, secret, settings, clock),
         rates=Rates(redis, settings),
         live=Live(redis, settings.limits, node, settings.nodes.lease_seconds),
         chat=Chat(redis, settings),
         archive=Archive(documents, redis, settings, metrics.archived.inc),
         duels=duels,
-        economy=Economy.build(documents, duels, settings, clock),
+        friends=Friends(documents, settings.social, clock),
+        economy=economy,
+        belongings=Belongings(documents, redis, economy.ledger),
+        deletions=Deletions(documents, settings.auth.fresh_seconds * 1000, clock),
         publisher=publisher,
         jobs=office.queues,
         schedules=office.scheduler,
         upkeep=Upkeep(documents),
         reactions=reactions.react,
         provider=payments.provider(settings),
+        erasing=catalogue.erasing,
+        exporting=catalogue.exporting,
     )
     boundary = Boundary(metrics, settings.limits.handler_seconds)
     office.hire(world, catalogue, boundary.guard, new_request_id)

@@ -16,6 +16,7 @@ import orjson
 from socketio.async_manager import AsyncManager
 
 from config.logging import get_logger
+from game import rooms
 from game.disconnects import Disconnect
 from game.errors import DependencyUnavailable
 from handlers.base import Once
@@ -283,6 +284,10 @@ class RoomPublisher:
     async def empty(self, room: str) -> None:
         """Take every socket out of a room, on every node."""
         await self._nodes({"do": "empty", "room": room})
+
+    async def rename(self, player_id: str, name: str) -> None:
+        """Let every socket of a player speak by another name, on every node."""
+        await self._nodes({"do": "rename", "room": rooms.player(player_id), "name": name})
 
     async def presence_changed(self, player_ids: Iterable[str]) -> None:
         """Tell the watchers of these players, soon and together with other changes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias, cast
 
@@ -295,6 +296,10 @@ class Reception:
                 for sid in list(self._places.hub.members(room)):
                     if self._places.hub.drop(sid, room):
                         self._places.adapter.close(room)
+            case {"do": "rename", "room": room, "name": name}:
+                for sid in self._places.hub.members(room):
+                    session = self.sessions[sid]
+                    session.caller = replace(session.caller, name=name)
             case {"do": "presence", "players": players}:
                 self._places.watchers.changed(players)
             case {"do": "start over"}:

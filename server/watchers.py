@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 from game.errors import Conflict
-from handlers.presence import PresenceView, view
-from state.live import Live
+from state.live import Live, PresenceView
 
 BATCH = 100  # ids in one question to Redis, as many as a client may ask for at once
 
@@ -74,6 +73,6 @@ class Watchers:
         news: defaultdict[str, dict[str, PresenceView]] = defaultdict(dict)
         for player, presence in (await self._live.presence(players)).items():
             for sid in self._by.get(player, ()):
-                news[sid][player] = view(presence)
+                news[sid][player] = presence.view
         for sid, presences in news.items():
             self.send(sid, "presence:changed", {"presence": presences})

@@ -16,7 +16,7 @@ in milliseconds since the epoch.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -95,7 +95,7 @@ class Accounts:
         self._slots = settings.auth.characters_per_account
         self._refresh_life = timedelta(seconds=settings.auth.refresh_seconds)
         self._now = now
-        self._passwords = Passwords()
+        self.passwords = Passwords()
 
     async def prepare(self) -> None:
         """Make the indexes, at start; on several nodes at once does no harm."""
@@ -133,11 +133,11 @@ class Accounts:
         query = {"username_lower": username.lower()}
         found = await self._documents.call("accounts", "find_one", query)
         stored = found["password"] if found else None
-        if not await self._passwords.verify(stored, password):
+        if not await self.passwords.verify(stored, password):
             raise Unauthenticated("The user name or the password is wrong.")
-        if stored and self._passwords.outdated(stored):
+        if stored and self.passwords.outdated(stored):
             await self._replace_password(found, password)
-        return _account(found)
+        return account_of(found)
 
     async def account(self, account_id: str) -> Account:
         """One account.
@@ -145,7 +145,7 @@ class Accounts:
         Raises:
             NotFound: there is none.
         """
-        return _account(await self._one("accounts", {"_id": account_id}))
+        return account_of(await self._one("accounts", {"_id": account_id}))
 
     async def ensure_admin(self, username: str, password: str) -> list[str]:
         """Make the administrator of the settings, or give him his new password.
@@ -165,7 +165,7 @@ class Accounts:
             return []
         if found["role"] != ADMIN:  # promoted, whoever holds its tokens would be promoted too
             raise SettingsError("SHOWDOWN_ADMIN__USERNAME: a player has that name; take another")
-        if await self._passwords.verify(found["password"], password):
+        if await self.passwords.verify(found["password"], password):
             return []
         await self._replace_password(found, password)
         return await self._revoke_all(found["_id"])
@@ -183,7 +183,7 @@ class Accounts:
         found = await self._documents.find(
             "characters", query, sort=[("slot", 1)], limit=self._slots
         )
-        return [_character(document) for document in found]
+        return [character_of(document) for document in found]
 
     async def add_character(self, account_id: str, name: str) -> Character:
         """One more character.
@@ -204,7 +204,7 @@ class Accounts:
             NotFound: it is not the account's, or nobody's.
         """
         which = {"slot": 0} if character_id is None else {"_id": character_id}
-        return _character(await self._one("characters", {"account_id": account_id, **which}))
+        return character_of(await self._one("characters", {"account_id": account_id, **which}))
 
     async def player(self, player_id: str) -> Character:
         """Anybody's character, by its id.
@@ -212,7 +212,15 @@ class Accounts:
         Raises:
             NotFound: there is no such player.
         """
-        return _character(await self._one("characters", {"_id": player_id}))
+        return character_of(await self._one("characters", {"_id": player_id}))
+
+    async def names(self, player_ids: Sequence[str]) -> dict[str, str]:
+        """The names of these players, in one round trip; nobody's ids are left out."""
+        if not player_ids:
+            return {}
+        query, most = {"_id": {"$in": list(player_ids)}}, len(player_ids)
+        found = await self._documents.find("characters", query, sort=[("_id", 1)], limit=most)
+        return {one["_id"]: one["name"] for one in found}
 
     # Sign-ins
 
@@ -245,7 +253,7 @@ class Accounts:
         if found is None or found["expires_at"] <= self._date():
             raise Unauthenticated("The sign-in is past its time; sign in again.")
         if found["current"] == _digest(secret) and not found["revoked"]:
-            account = await self.account(found["account_id"])
+            account = await self._owner(found)
             account.refuse_banned(self._now())
             fresh = new_secret()
             if await self._swap(family, secret, fresh):
@@ -259,16 +267,22 @@ class Accounts:
 
     # Inside
 
+    async def _owner(self, family: Document) -> Account:
+        try:
+            return await self.account(family["account_id"])
+        except NotFound:  # deleted just now
+            raise Unauthenticated from None
+
     async def _insert(self, fields: Document) -> Account:
         document = {"_id": new_id(), "created_at": self._date(), **fields}
         await self._documents.call("accounts", "insert_one", document)
-        return _account(document)
+        return account_of(document)
 
     async def _insert_named(self, username: str, password: str, role: str) -> Account:
         fields = {
             "username": username,
             "username_lower": username.lower(),
-            "password": await self._passwords.hash(password),
+            "password": await self.passwords.hash(password),
             "role": role,
         }
         try:
@@ -293,7 +307,7 @@ class Accounts:
             await self._documents.call("characters", "insert_one", document)
         except DuplicateKeyError:  # the slot is taken
             return None
-        return _character(document)
+        return character_of(document)
 
     async def _swap(self, family: str, secret: str, fresh: str) -> bool:
         guard = {"_id": family, "current": _digest(secret), "revoked": False}
@@ -305,7 +319,7 @@ class Accounts:
     async def _replace_password(self, found: Document, password: str) -> None:
         # Guarded by the old hash: of nodes that start at once, one writes.
         guard = {"_id": found["_id"], "password": found["password"]}
-        await self._set("accounts", guard, {"password": await self._passwords.hash(password)})
+        await self._set("accounts", guard, {"password": await self.passwords.hash(password)})
 
     async def _revoke_all(self, account_id: str) -> list[str]:
         query = {"account_id": account_id}
@@ -329,7 +343,8 @@ class Accounts:
         return datetime.fromtimestamp(self._now() / 1000, UTC)
 
 
-def _account(document: Document) -> Account:
+def account_of(document: Document) -> Account:
+    """Read a document of `accounts`."""
     return Account(
         id=document["_id"],
         username=document.get("username"),
@@ -338,7 +353,8 @@ def _account(document: Document) -> Account:
     )
 
 
-def _character(document: Document) -> Character:
+def character_of(document: Document) -> Character:
+    """Read a document of `characters`."""
     return Character(document["_id"], document["account_id"], document["name"])
 
 

@@ -5,7 +5,7 @@ be a movement in between: each difference is looked at again in a transaction, w
 moment of all collections, and only what differs there as well is a finding. (One transaction
 over everything would be simpler, but a store ends it after a minute.) Nothing is repaired.
 
-Memory is bounded by the number of accounts and of owned items, not by the postings.
+Memory is bounded by the number of accounts, owned items and orders, not by the postings.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from game import economy
-from game.books import Finding, Sums, purchase
+from game.books import Finding, Sums, order_coins, order_is_right, purchase
 from state.documents import Document, DocumentStore, Transaction
 
 SHOWN = 1_000  # findings in a report; all are counted
@@ -79,6 +79,7 @@ class Audit:
         await self._check_held("stakes", {"check_at": {"$exists": True}})
         await self._check_escrow()
         await self._check_items()
+        await self._check_orders()
         self._report.postings = self._sums.postings
         self._report.seconds = round(time.monotonic() - started, 3)
         return self._report
@@ -123,6 +124,15 @@ class Audit:
                 await self._again(_item_check(one["_id"]))
         for owned in bought:
             await self._again(_item_check(owned))
+
+    async def _check_orders(self) -> None:
+        """Who paid has his coins, and nobody else has any."""
+        ordered = dict(self._sums.ordered)
+        async for one in self._documents.each("orders", {}, sort=BY_ID):
+            if not order_is_right(one, ordered.pop(one["_id"], 0)):
+                await self._again(_order_check(one["_id"]))
+        for order_id in ordered:
+            await self._again(_order_check(order_id))
 
 
 _KINDS = {"blackjack": "blackjack", "stakes": "duel"}
@@ -194,6 +204,18 @@ def _item_check(owned: str) -> Check:
         if _paid_for(one, bought):
             return None
         return Finding("orphaned_item", owned, bought, one["bought"])
+
+    return check
+
+
+def _order_check(order_id: str) -> Check:
+    async def check(tx: Transaction) -> Finding | None:
+        once = {"$in": [f"purchase:{order_id}", f"refund:{order_id}"]}
+        coins = sum([order_coins(one) async for one in tx.each("postings", {"once": once})])
+        order = await tx.call("orders", "find_one", {"_id": order_id})
+        if order is not None and order_is_right(order, coins):
+            return None
+        return Finding("order_mismatch", order_id, None, coins)
 
     return check
 

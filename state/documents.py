@@ -37,6 +37,8 @@ Document = dict[str, Any]
 
 TRANSACTION_SECONDS = 6.0  # of trying again, below a handler's time-out
 EACH = 1_000  # documents in a batch; the default is 16 MB, ten times that in Python
+ENDED = frozenset({251, 11601})  # NoSuchTransaction, Interrupted
+INTERNAL_ERROR = 1
 COMMITS = 3  # a commit may be sent again: it is the same transaction
 FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.1  # between tries; a transaction takes some 2 ms
 TRANSIENT, UNKNOWN = "TransientTransactionError", "UnknownTransactionCommitResult"
@@ -134,7 +136,7 @@ class DocumentStore:
                 result = await work(Transaction(self.breaker, self._database, session))
             except PyMongoError as error:
                 # A duplicate was inserted by somebody who was faster: now it will be seen.
-                if error.has_error_label(TRANSIENT) or isinstance(error, DuplicateKeyError):
+                if _was_ended(error) or isinstance(error, DuplicateKeyError):
                     raise _AgainError from error
                 raise
             await self._commit(session)
@@ -142,13 +144,17 @@ class DocumentStore:
 
     async def _commit(self, session: Any) -> None:
         for left in reversed(range(COMMITS)):
+            first = left == COMMITS - 1
             try:
                 with self.breaker.guard("commit"):
                     await session.commit_transaction()
                 return  # noqa: TRY300 - the loop is for what did not come here
             except PyMongoError as error:
-                if error.has_error_label(TRANSIENT):
+                # Of one that was sent before, an end may mean that it was carried out.
+                if error.has_error_label(TRANSIENT) or (first and _was_ended(error)):
                     raise _AgainError from error
+                if _was_ended(error):
+                    raise DependencyUnavailable from error
                 if not left or not error.has_error_label(UNKNOWN):
                     raise
             except DependencyUnavailable:
@@ -225,6 +231,16 @@ class Transaction:
             found = self._database[collection].find(query, session=self._session, batch_size=EACH)
             async for document in found:
                 yield document
+
+
+def _was_ended(error: PyMongoError) -> bool:
+    """Whether the store gave a transaction up, and nothing of it was written.
+
+    Killed sessions have no label: MongoDB says Interrupted, SecantusDB an internal error.
+    """
+    code = getattr(error, "code", None)
+    closed = code == INTERNAL_ERROR and "transaction already closed" in str(error)
+    return error.has_error_label(TRANSIENT) or code in ENDED or closed
 
 
 class _AgainError(Exception):

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import orjson
+from typing_extensions import TypedDict
 
 from config.sections import Limits
 from game.errors import TooManyConnections
@@ -38,7 +39,7 @@ Status = Literal["online", "away", "busy", "offline"]
 JOIN, LEAVE, BEAT = Script("live_join"), Script("live_leave"), Script("live_beat")
 DEAD, BURY = Script("live_dead"), Script("live_bury")
 ATTENDANCE, SHOW = Script("live_attendance"), Script("live_show")
-PRESENCE = Script("live_presence")
+PRESENCE, RENAME = Script("live_presence"), Script("live_rename")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,14 @@ class Left:
     at: int
 
 
+class PresenceView(TypedDict):
+    """How a player shows himself; `last_seen` in ms, null when that is not known."""
+
+    status: Status
+    last_seen: int | None
+    in_duel: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Presence:
     """How a player shows himself: online, away, busy or offline; times in ms."""
@@ -84,6 +93,11 @@ class Presence:
     status: Status
     last_seen: int | None
     in_duel: bool
+
+    @property
+    def view(self) -> PresenceView:
+        """What others see of him."""
+        return PresenceView(status=self.status, last_seen=self.last_seen, in_duel=self.in_duel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +198,10 @@ class Live:
     async def set_status(self, player_id: str, status: str) -> None:
         """Show a connected player as online, away or busy."""
         await self._redis.run(SHOW, [_player(player_id)], [status])
+
+    async def rename(self, player_id: str, name: str) -> None:
+        """Show a player by another name; one that nobody has seen is not made up."""
+        await self._redis.run(RENAME, [_player(player_id)], [name])
 
     async def presence(self, player_ids: Sequence[str]) -> dict[str, Presence]:
         """How these players show themselves, in one round trip."""

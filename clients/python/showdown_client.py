@@ -21,12 +21,33 @@ import socketio
 ANSWER_SECONDS = 15.0
 
 
+class AccountAnswer(TypedDict):
+    """The account as it is now."""
+
+    account: AccountView
+
+
 class AccountView(TypedDict):
     """Who signs in; `username` is null for guests."""
 
     id: str
     username: str | None
     role: str
+
+
+class AddSchedule(TypedDict):
+    """Either `cron` (in the time zone `tz`) or `every` so many seconds.
+
+    `missed`: of runs that nobody was there for, `once` makes one, `each` all, `skip` none.
+    """
+
+    name: str
+    task: str
+    payload: NotRequired[dict[str, Any]]
+    cron: NotRequired[str | None]
+    every: NotRequired[int | None]
+    tz: NotRequired[str]
+    missed: NotRequired[Literal["once", "each", "skip"]]
 
 
 class AttemptReply(TypedDict):
@@ -55,6 +76,22 @@ class BalanceReply(TypedDict):
     balance: int
 
 
+class BatchItem(TypedDict):
+    """What became of one order: a job, or the code and text of its refusal."""
+
+    ok: bool
+    id: NotRequired[str]
+    url: NotRequired[str]
+    code: NotRequired[str]
+    detail: NotRequired[str]
+
+
+class BatchReply(TypedDict):
+    """What became of each order, in their order."""
+
+    jobs: list[BatchItem]
+
+
 class BoostView(TypedDict):
     """What works for the caller until then, in ms."""
 
@@ -63,10 +100,28 @@ class BoostView(TypedDict):
     until: int
 
 
+class ChangeSchedule(TypedDict):
+    """What shall be otherwise."""
+
+    paused: NotRequired[bool | None]
+    cron: NotRequired[str | None]
+    every: NotRequired[int | None]
+    tz: NotRequired[str | None]
+    missed: NotRequired[Literal["once", "each", "skip"] | None]
+
+
 class CharacterAnswer(TypedDict):
-    """The new character."""
+    """The character as it is now."""
 
     character: CharacterView
+
+
+class CharacterExport(TypedDict):
+    """A character, and all records of it as the server keeps them, the newest first."""
+
+    id: str
+    name: str
+    records: dict[str, list[dict[str, Any]]]
 
 
 class CharacterView(TypedDict):
@@ -103,6 +158,12 @@ class CheckView(TypedDict):
     since: int
 
 
+class Cleaned(TypedDict):
+    """How many were taken away."""
+
+    removed: int
+
+
 class Connected(TypedDict):
     """Connected: the session's id, and the one that a client goes on with after an absence."""
 
@@ -110,11 +171,37 @@ class Connected(TypedDict):
     pid: str
 
 
+class DeadLetter(TypedDict):
+    """A job that has failed for good: after how many attempts, and why the last one did.
+
+    `trace_id` finds the log line with the trace.
+    """
+
+    id: str
+    task: str
+    attempts: int
+    reason: str
+    trace_id: NotRequired[str]
+
+
+class DeadLettersReply(TypedDict):
+    """A page, the newest first; `next_before` is null on the last one."""
+
+    dead_letters: list[JobView]
+    next_before: str | None
+
+
 class DealerView(TypedDict):
     """The dealer's cards; the hole card is not among them before the end."""
 
     cards: list[str]
     total: int
+
+
+class Discard(TypedDict):
+    """Which, and why nobody needs it."""
+
+    reason: str
 
 
 Disconnect = Literal[
@@ -205,6 +292,14 @@ class ErrorObject(TypedDict):
     request_id: str
 
 
+class Export(TypedDict):
+    """An account; times in milliseconds, `username` is null for guests."""
+
+    exported_at: int
+    account: dict[str, Any]
+    characters: list[CharacterExport]
+
+
 class Farewell(TypedDict):
     """Why the server ends the connection, and whether to come back."""
 
@@ -219,6 +314,29 @@ class FieldProblem(TypedDict):
     field: str
     message: str
     type: str
+
+
+class Friend(TypedDict):
+    """Somebody who is something to the player, and since when (ms); of friends, how he is."""
+
+    id: str
+    name: str
+    state: Literal["friend", "incoming", "outgoing", "blocked"]
+    since: int
+    presence: NotRequired[PresenceView]
+
+
+class FriendsChanged(TypedDict):
+    """What another player is to this one now; `friend` is null when he is nothing any more."""
+
+    player_id: str
+    friend: Friend | None
+
+
+class FriendsReply(TypedDict):
+    """All friends, then requests and blocks; within both the oldest first."""
+
+    friends: list[Friend]
 
 
 class FullHealth(TypedDict):
@@ -302,6 +420,60 @@ class ItemView(TypedDict):
     effect: EffectView | None
 
 
+class JobBatch(TypedDict):
+    """Up to 100 jobs."""
+
+    jobs: list[JobOrder]
+
+
+class JobOrder(TypedDict):
+    """A job: its task, and what the task is given.
+
+    The same `key` of the same account and task is the same job, for as long as it is kept.
+    `delay` is in seconds; `priority` 1 is the most urgent, 10 the least.
+    """
+
+    task: str
+    payload: NotRequired[dict[str, Any]]
+    key: NotRequired[str | None]
+    delay: NotRequired[float]
+    priority: NotRequired[int]
+
+
+class JobReply(TypedDict):
+    """One job."""
+
+    job: JobView
+
+
+class JobView(TypedDict):
+    """A job. Times are ms since the epoch; `attempts` is how often it has been tried.
+
+    `result` is there when it is completed, `reason` when its last attempt failed, and
+    `trace_id`, which finds the log line with the trace, with it.
+    """
+
+    id: str
+    task: str
+    state: Literal["waiting", "delayed", "running", "completed", "failed", "cancelled"]
+    payload: dict[str, Any]
+    priority: int
+    attempts: int
+    created_at: int
+    progress: NotRequired[Progress]
+    started_at: NotRequired[int]
+    finished_at: NotRequired[int]
+    result: NotRequired[Any]
+    reason: NotRequired[str]
+    trace_id: NotRequired[str]
+
+
+class JobsReply(TypedDict):
+    """A page of jobs."""
+
+    jobs: list[JobView]
+
+
 class Joined(TypedDict):
     """A room as it is entered: who came first, how many they are, what was said last."""
 
@@ -316,6 +488,12 @@ class LedgerReply(TypedDict):
 
     entries: list[EntryView]
     next_before: str | None
+
+
+class LetterReply(TypedDict):
+    """The job, which waits again."""
+
+    job: JobView
 
 
 class Liveness(TypedDict):
@@ -414,6 +592,13 @@ class OrderView(TypedDict):
     created_at: int
 
 
+class Ordered(TypedDict):
+    """The job, and where its state can be read."""
+
+    id: str
+    url: str
+
+
 class OwnView(TypedDict):
     """A fighter's own cards: those dealt until he has played, then the drawn ones."""
 
@@ -478,6 +663,39 @@ class PresenceView(TypedDict):
     in_duel: bool
 
 
+class Progress(TypedDict):
+    """How far a job has come."""
+
+    done: int
+    total: int
+
+
+class QueueReply(TypedDict):
+    """One queue."""
+
+    queue: QueueView
+
+
+class QueueView(TypedDict):
+    """A queue: one task's jobs by state, and how long (ms) the oldest has been waiting."""
+
+    name: str
+    profile: str
+    paused: bool
+    waiting: int
+    delayed: int
+    running: int
+    completed: int
+    failed: int
+    oldest_ms: int
+
+
+class QueuesReply(TypedDict):
+    """All queues."""
+
+    queues: list[QueueView]
+
+
 class Readiness(TypedDict):
     """Whether the node is fit to serve, and the names of the checks that say no."""
 
@@ -491,6 +709,26 @@ class Received(TypedDict):
     received: bool
 
 
+class Renamed(TypedDict):
+    """The name that a player has from now on."""
+
+    player_id: str
+    name: str
+
+
+class Replay(TypedDict):
+    """Up to 100 of them."""
+
+    ids: list[str]
+
+
+class ReplayReply(TypedDict):
+    """Those that wait again, and the code of the refusal of each other."""
+
+    replayed: list[str]
+    refused: dict[str, str]
+
+
 class ReportReply(TypedDict):
     """What the moderators know the report by."""
 
@@ -501,12 +739,14 @@ class Resume(TypedDict):
     """What the player was at: the chat rooms that the connection is in, his duel, his mute.
 
     `duel` is the one that he fights, else the one that he has offered, else the newest that was
-    offered to him. `muted_until` is in ms. Both are null when there is none.
+    offered to him. `muted_until` is in ms. Both are null when there is none. `friend_requests`
+    is how many wait for his answer.
     """
 
     rooms: list[str]
     duel: DuelView | None
     muted_until: int | None
+    friend_requests: int
 
 
 class RobberView(TypedDict):
@@ -533,6 +773,38 @@ class RoundView(TypedDict):
     hands: dict[str, list[str]]
     ranks: dict[str, str]
     winner_id: str | None
+
+
+class ScheduleReply(TypedDict):
+    """One schedule."""
+
+    schedule: ScheduleView
+
+
+class ScheduleView(TypedDict):
+    """A schedule: either `cron` (in the time zone `tz`) or `every` so many seconds.
+
+    `missed` says what becomes of runs that nobody was there for. Code's own schedules (`own`)
+    can be paused, but not changed or deleted.
+    """
+
+    name: str
+    task: str
+    payload: dict[str, Any]
+    cron: str | None
+    every: int | None
+    tz: str
+    missed: Literal["once", "each", "skip"]
+    paused: bool
+    own: bool
+    next_at: int
+    last_at: int | None
+
+
+class SchedulesReply(TypedDict):
+    """All schedules, by name."""
+
+    schedules: list[ScheduleView]
 
 
 class ServerNotice(TypedDict):
@@ -789,6 +1061,15 @@ class Showdown:
         answer: MeAnswer = await self._call("GET", "/api/v1/me")
         return answer
 
+    async def delete(self) -> None:
+        """Delete the caller's account, for good.
+
+        Raises:
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, stale_version,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        await self._call("DELETE", "/api/v1/me")
+
     async def characters(self) -> CharactersAnswer:
         """List the characters of the caller's account.
 
@@ -808,6 +1089,54 @@ class Showdown:
                 dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call("POST", "/api/v1/characters", {"name": name})
+        return answer
+
+    async def rename_character(self, *, id: str, name: str) -> CharacterAnswer:
+        """Give a character of the caller's another name; its live connections are told.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, not_found, stale_version,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: CharacterAnswer = await self._call(
+            "PATCH", f"/api/v1/characters/{id}", {"name": name}
+        )
+        return answer
+
+    async def register_guest(self, *, username: str, password: str) -> AccountAnswer:
+        """Give a guest's account a user name and a password; all that it has stays.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, conflict, stale_version,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: AccountAnswer = await self._call(
+            "POST", "/api/v1/me/register", {"username": username, "password": password}
+        )
+        return answer
+
+    async def change_password(self, *, password: str, new_password: str) -> None:
+        """Take another password; all sign-ins of the account but the caller's end.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, conflict, stale_version,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        await self._call(
+            "POST", "/api/v1/me/password", {"password": password, "new_password": new_password}
+        )
+
+    async def export(self) -> Export:
+        """Everything that belongs to the caller's account, as a file.
+
+        Raises:
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, not_found,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Export = await self._call("GET", "/api/v1/me/export")
         return answer
 
     async def health_live(self) -> Liveness:
@@ -909,8 +1238,8 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
-                not_found, muted, rate_limited, dependency_unavailable, timeout,
-                internal.
+                forbidden, not_found, muted, rate_limited, dependency_unavailable,
+                timeout, internal.
         """
         answer: MessageReply = await self._ask(
             "chat:whisper", {"to": to, "text": text, **_given({"client_id": client_id})}
@@ -1033,6 +1362,71 @@ class Showdown:
         answer: PresenceReply = await self._ask("presence:unwatch", {"player_ids": player_ids})
         return answer
 
+    async def friends_list(self) -> FriendsReply:
+        """Friends with their presence, requests and blocks.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:list", {})
+        return answer
+
+    async def friends_add(self, *, player_id: str) -> FriendsReply:
+        """Ask a player to be friends, or agree if he has asked; again, it changes nothing.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                forbidden, not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:add", {"player_id": player_id})
+        return answer
+
+    async def friends_accept(self, *, player_id: str) -> FriendsReply:
+        """Agree to be friends with who has asked.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:accept", {"player_id": player_id})
+        return answer
+
+    async def friends_remove(self, *, player_id: str) -> FriendsReply:
+        """End a friendship, take a request back, or decline one; nothing to end is no error.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                stale_version, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: FriendsReply = await self._ask("friends:remove", {"player_id": player_id})
+        return answer
+
+    async def friends_block(self, *, player_id: str) -> FriendsReply:
+        """Have nothing to do with a player: no whispers, challenges or requests, either way.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: FriendsReply = await self._ask("friends:block", {"player_id": player_id})
+        return answer
+
+    async def friends_unblock(self, *, player_id: str) -> FriendsReply:
+        """Take a block away; a friendship that was before it does not come back.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                stale_version, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: FriendsReply = await self._ask("friends:unblock", {"player_id": player_id})
+        return answer
+
     async def duel_challenge(
         self, *, opponent_id: str, key: str, stake: int | None = None
     ) -> DuelReply:
@@ -1040,9 +1434,9 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
-                not_found, conflict, idempotency_mismatch, insufficient_funds,
-                already_in_duel, rate_limited, dependency_unavailable, timeout,
-                internal.
+                forbidden, not_found, conflict, idempotency_mismatch,
+                insufficient_funds, already_in_duel, rate_limited,
+                dependency_unavailable, timeout, internal.
         """
         answer: DuelReply = await self._ask(
             "duel:challenge", {"opponent_id": opponent_id, "key": key, **_given({"stake": stake})}
@@ -1373,6 +1767,11 @@ class Showdown:
 
     @overload
     def on(
+        self, event: Literal["session:renamed"], handler: Callable[[Renamed], object]
+    ) -> None: ...
+
+    @overload
+    def on(
         self, event: Literal["server:error"], handler: Callable[[ErrorObject], object]
     ) -> None: ...
 
@@ -1384,6 +1783,11 @@ class Showdown:
     @overload
     def on(
         self, event: Literal["server:notice"], handler: Callable[[ServerNotice], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["jobs:dead_letter"], handler: Callable[[DeadLetter], object]
     ) -> None: ...
 
     @overload
@@ -1412,6 +1816,11 @@ class Showdown:
     @overload
     def on(
         self, event: Literal["presence:changed"], handler: Callable[[PresenceReply], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["friends:changed"], handler: Callable[[FriendsChanged], object]
     ) -> None: ...
 
     @overload

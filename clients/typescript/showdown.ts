@@ -100,7 +100,11 @@ export interface paths {
         get: operations["me"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Delete the caller's account, for good.
+         * @description A password's owner has to sign in anew for it, at most AUTH__FRESH_SECONDS before. From the answer on nobody signs in to it, and its connections are closed; what it left is taken away within seconds, whatever happens to this process.
+         */
+        delete: operations["delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -124,6 +128,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/characters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Give a character of the caller's another name; its live connections are told.
+         * @description What was said and fought under the former name keeps it.
+         */
+        patch: operations["rename_character"];
+        trace?: never;
+    };
+    "/api/v1/me/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a guest's account a user name and a password; all that it has stays. */
+        post: operations["register_guest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take another password; all sign-ins of the account but the caller's end. */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything that belongs to the caller's account, as a file.
+         * @description Of each character: messages, ledger, inventory, orders, games, friends and blocks, at most the newest 20,000 of each.
+         */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/purchases/stripe": {
         parameters: {
             query?: never;
@@ -139,6 +217,281 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Order a job of one of the tasks that may be ordered by name. */
+        post: operations["create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Order up to 100 jobs; each is taken or refused by itself. */
+        post: operations["create_batch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A job: its state, how far it has come, its result. */
+        get: operations["get"];
+        put?: never;
+        post?: never;
+        /** Take a job back. One that runs is stopped within a second; until then it is `running`. */
+        delete: operations["cancel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a job that failed for good all its attempts again. */
+        post: operations["retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All queues: one for each task. */
+        get: operations["queues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{queue}/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One queue: its jobs by state, and how long the oldest has waited. */
+        get: operations["stats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{queue}/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jobs of a queue in a state. */
+        get: operations["jobs_find"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{queue}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start no more of a queue's jobs, in any process; what runs goes on. */
+        post: operations["pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{queue}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start a queue's jobs again. */
+        post: operations["resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/queues/{queue}/clean": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take old jobs of a queue away. What waits or failed is lost by that. */
+        delete: operations["clean"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Jobs that failed for good, with their payloads, attempts and reasons. */
+        get: operations["dead_letters_find"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give one all its attempts again. */
+        post: operations["replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give many all their attempts again; each by itself. */
+        post: operations["replay_many"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/{id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take one away for good. The reason and who gave it are in the log. */
+        post: operations["discard"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All schedules, with their last and next runs. */
+        get: operations["schedules_find"];
+        put?: never;
+        /** A new schedule for a task that may be ordered by name. */
+        post: operations["add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a schedule away; what it has ordered stays ordered. */
+        delete: operations["remove"];
+        options?: never;
+        head?: never;
+        /** Pause a schedule, let it go on, or give it other times. */
+        patch: operations["change"];
         trace?: never;
     };
     "/health/live": {
@@ -313,6 +666,18 @@ export interface components {
             sid: string;
             pid: string;
         };
+        /**
+         * @description A job that has failed for good: after how many attempts, and why the last one did.
+         *
+         *     `trace_id` finds the log line with the trace.
+         */
+        DeadLetter: {
+            id: string;
+            task: string;
+            attempts: number;
+            reason: string;
+            trace_id?: string;
+        };
         /** @description The dealer's cards; the hole card is not among them before the end. */
         DealerView: {
             cards: string[];
@@ -409,6 +774,24 @@ export interface components {
             field: string;
             message: string;
             type: string;
+        };
+        /** @description Somebody who is something to the player, and since when (ms); of friends, how he is. */
+        Friend: {
+            id: string;
+            name: string;
+            /** @enum {string} */
+            state: "friend" | "incoming" | "outgoing" | "blocked";
+            since: number;
+            presence?: components["schemas"]["PresenceView"];
+        };
+        /** @description What another player is to this one now; `friend` is null when he is nothing any more. */
+        FriendsChanged: {
+            player_id: string;
+            friend: components["schemas"]["Friend"] | null;
+        };
+        /** @description All friends, then requests and blocks; within both the oldest first. */
+        FriendsReply: {
+            friends: components["schemas"]["Friend"][];
         };
         /** @description The game after the step, and what the caller has then. */
         GameReply: {
@@ -574,6 +957,10 @@ export interface components {
             url: string | null;
             created_at: number;
         };
+        /** @description Whom it is about. */
+        OtherPlayer: {
+            player_id: string;
+        };
         /** @description A fighter's own cards: those dealt until he has played, then the drawn ones. */
         OwnView: {
             hand: string[];
@@ -654,6 +1041,11 @@ export interface components {
         RefreshSession: {
             token: string;
         };
+        /** @description The name that a player has from now on. */
+        Renamed: {
+            player_id: string;
+            name: string;
+        };
         /** @description What is wrong with it. */
         ReportMessage: {
             message_id: string;
@@ -666,12 +1058,13 @@ export interface components {
         /**
          * @description What the player was at: the chat rooms that the connection is in, his duel, his mute.
          *
-         *     `duel` is the one that he fights, else the one that he has offered, else the newest that was offered to him. `muted_until` is in ms. Both are null when there is none.
+         *     `duel` is the one that he fights, else the one that he has offered, else the newest that was offered to him. `muted_until` is in ms. Both are null when there is none. `friend_requests` is how many wait for his answer.
          */
         Resume: {
             rooms: string[];
             duel: components["schemas"]["DuelView"] | null;
             muted_until: number | null;
+            friend_requests: number;
         };
         /** @description Who tried. */
         RobberView: {
@@ -837,15 +1230,77 @@ export interface components {
             /** @default null */
             client_id?: string | null;
         };
+        /** @description The account as it is now. */
+        AccountAnswer: {
+            account: components["schemas"]["AccountView"];
+        };
         /** @description Who signs in; `username` is null for guests. */
         AccountView: {
             id: string;
             username: string | null;
             role: string;
         };
-        /** @description The new character. */
+        /**
+         * @description Either `cron` (in the time zone `tz`) or `every` so many seconds.
+         *
+         *     `missed`: of runs that nobody was there for, `once` makes one, `each` all, `skip` none.
+         */
+        AddSchedule: {
+            name: string;
+            task: string;
+            payload?: {
+                [key: string]: unknown;
+            };
+            /** @default null */
+            cron?: string | null;
+            /** @default null */
+            every?: number | null;
+            /** @default UTC */
+            tz?: string;
+            /**
+             * @default once
+             * @enum {string}
+             */
+            missed?: "once" | "each" | "skip";
+        };
+        /** @description What became of one order: a job, or the code and text of its refusal. */
+        BatchItem: {
+            ok: boolean;
+            id?: string;
+            url?: string;
+            code?: string;
+            detail?: string;
+        };
+        /** @description What became of each order, in their order. */
+        BatchReply: {
+            jobs: components["schemas"]["BatchItem"][];
+        };
+        /** @description What shall be otherwise. */
+        ChangeSchedule: {
+            /** @default null */
+            paused?: boolean | null;
+            /** @default null */
+            cron?: string | null;
+            /** @default null */
+            every?: number | null;
+            /** @default null */
+            tz?: string | null;
+            /** @default null */
+            missed?: ("once" | "each" | "skip") | null;
+        };
+        /** @description The character as it is now. */
         CharacterAnswer: {
             character: components["schemas"]["CharacterView"];
+        };
+        /** @description A character, and all records of it as the server keeps them, the newest first. */
+        CharacterExport: {
+            id: string;
+            name: string;
+            records: {
+                [key: string]: {
+                    [key: string]: unknown;
+                }[];
+            };
         };
         /** @description Who plays. */
         CharacterView: {
@@ -861,10 +1316,31 @@ export interface components {
             ok: boolean;
             since: number;
         };
+        /** @description How many were taken away. */
+        Cleaned: {
+            removed: number;
+        };
         /** @description Longer ones are none: what is hashed is bounded. */
         Credentials: {
             username: string;
             password: string;
+        };
+        /** @description A page, the newest first; `next_before` is null on the last one. */
+        DeadLettersReply: {
+            dead_letters: components["schemas"]["JobView"][];
+            next_before: string | null;
+        };
+        /** @description Which, and why nobody needs it. */
+        Discard: {
+            reason: string;
+        };
+        /** @description An account; times in milliseconds, `username` is null for guests. */
+        Export: {
+            exported_at: number;
+            account: {
+                [key: string]: unknown;
+            };
+            characters: components["schemas"]["CharacterExport"][];
         };
         /** @description All that an operator wants to know of a node, its checks by name. */
         FullHealth: {
@@ -881,6 +1357,62 @@ export interface components {
         Guest: {
             /** @default null */
             name?: string | null;
+        };
+        /** @description Up to 100 jobs. */
+        JobBatch: {
+            jobs: components["schemas"]["JobOrder"][];
+        };
+        /**
+         * @description A job: its task, and what the task is given.
+         *
+         *     The same `key` of the same account and task is the same job, for as long as it is kept. `delay` is in seconds; `priority` 1 is the most urgent, 10 the least.
+         */
+        JobOrder: {
+            task: string;
+            payload?: {
+                [key: string]: unknown;
+            };
+            /** @default null */
+            key?: string | null;
+            /** @default 0 */
+            delay?: number;
+            /** @default 5 */
+            priority?: number;
+        };
+        /** @description One job. */
+        JobReply: {
+            job: components["schemas"]["JobView"];
+        };
+        /**
+         * @description A job. Times are ms since the epoch; `attempts` is how often it has been tried.
+         *
+         *     `result` is there when it is completed, `reason` when its last attempt failed, and `trace_id`, which finds the log line with the trace, with it.
+         */
+        JobView: {
+            id: string;
+            task: string;
+            /** @enum {string} */
+            state: "waiting" | "delayed" | "running" | "completed" | "failed" | "cancelled";
+            payload: {
+                [key: string]: unknown;
+            };
+            priority: number;
+            attempts: number;
+            created_at: number;
+            progress?: components["schemas"]["Progress"];
+            started_at?: number;
+            finished_at?: number;
+            result?: unknown;
+            reason?: string;
+            trace_id?: string;
+        };
+        /** @description A page of jobs. */
+        JobsReply: {
+            jobs: components["schemas"]["JobView"][];
+        };
+        /** @description The job, which waits again. */
+        LetterReply: {
+            job: components["schemas"]["JobView"];
         };
         /** @description The event loop turns. */
         Liveness: {
@@ -902,6 +1434,46 @@ export interface components {
             /** @description 1 to 24 characters in NFC, spaces around not counted; none of control or format, and something that can be seen */
             name: string;
         };
+        /** @description Which character, and its name from now on. */
+        NewName: {
+            /** @description 1 to 24 characters in NFC, spaces around not counted; none of control or format, and something that can be seen */
+            name: string;
+        };
+        /** @description The password until now, and the one from now on. */
+        NewPassword: {
+            password: string;
+            new_password: string;
+        };
+        /** @description The job, and where its state can be read. */
+        Ordered: {
+            id: string;
+            url: string;
+        };
+        /** @description How far a job has come. */
+        Progress: {
+            done: number;
+            total: number;
+        };
+        /** @description One queue. */
+        QueueReply: {
+            queue: components["schemas"]["QueueView"];
+        };
+        /** @description A queue: one task's jobs by state, and how long (ms) the oldest has been waiting. */
+        QueueView: {
+            name: string;
+            profile: string;
+            paused: boolean;
+            waiting: number;
+            delayed: number;
+            running: number;
+            completed: number;
+            failed: number;
+            oldest_ms: number;
+        };
+        /** @description All queues. */
+        QueuesReply: {
+            queues: components["schemas"]["QueueView"][];
+        };
         /** @description Whether the node is fit to serve, and the names of the checks that say no. */
         Readiness: {
             /** @enum {string} */
@@ -915,6 +1487,46 @@ export interface components {
         /** @description The newest refresh token of a sign-in. */
         Refresh: {
             refresh_token: string;
+        };
+        /** @description Up to 100 of them. */
+        Replay: {
+            ids: string[];
+        };
+        /** @description Those that wait again, and the code of the refusal of each other. */
+        ReplayReply: {
+            replayed: string[];
+            refused: {
+                [key: string]: string;
+            };
+        };
+        /** @description One schedule. */
+        ScheduleReply: {
+            schedule: components["schemas"]["ScheduleView"];
+        };
+        /**
+         * @description A schedule: either `cron` (in the time zone `tz`) or `every` so many seconds.
+         *
+         *     `missed` says what becomes of runs that nobody was there for. Code's own schedules (`own`) can be paused, but not changed or deleted.
+         */
+        ScheduleView: {
+            name: string;
+            task: string;
+            payload: {
+                [key: string]: unknown;
+            };
+            cron: string | null;
+            every: number | null;
+            tz: string;
+            /** @enum {string} */
+            missed: "once" | "each" | "skip";
+            paused: boolean;
+            own: boolean;
+            next_at: number;
+            last_at: number | null;
+        };
+        /** @description All schedules, by name. */
+        SchedulesReply: {
+            schedules: components["schemas"]["ScheduleView"][];
         };
         /** @description Connections of the pool that are in use, of how many; and whether its breaker is open. */
         StoreView: {
@@ -969,6 +1581,7 @@ export type Challenge = components['schemas']['Challenge'];
 export type ChatMessage = components['schemas']['ChatMessage'];
 export type ConnectAuth = components['schemas']['ConnectAuth'];
 export type Connected = components['schemas']['Connected'];
+export type DeadLetter = components['schemas']['DeadLetter'];
 export type DealerView = components['schemas']['DealerView'];
 export type Disconnect = components['schemas']['Disconnect'];
 export type DuelReply = components['schemas']['DuelReply'];
@@ -981,6 +1594,9 @@ export type EntryView = components['schemas']['EntryView'];
 export type ErrorObject = components['schemas']['ErrorObject'];
 export type Farewell = components['schemas']['Farewell'];
 export type FieldProblem = components['schemas']['FieldProblem'];
+export type Friend = components['schemas']['Friend'];
+export type FriendsChanged = components['schemas']['FriendsChanged'];
+export type FriendsReply = components['schemas']['FriendsReply'];
 export type GameReply = components['schemas']['GameReply'];
 export type GameView = components['schemas']['GameView'];
 export type HandView = components['schemas']['HandView'];
@@ -1006,6 +1622,7 @@ export type OpponentView = components['schemas']['OpponentView'];
 export type OrderNews = components['schemas']['OrderNews'];
 export type OrderReply = components['schemas']['OrderReply'];
 export type OrderView = components['schemas']['OrderView'];
+export type OtherPlayer = components['schemas']['OtherPlayer'];
 export type OwnView = components['schemas']['OwnView'];
 export type OwnedView = components['schemas']['OwnedView'];
 export type PackView = components['schemas']['PackView'];
@@ -1019,6 +1636,7 @@ export type PresenceReply = components['schemas']['PresenceReply'];
 export type PresenceView = components['schemas']['PresenceView'];
 export type ReadHistory = components['schemas']['ReadHistory'];
 export type RefreshSession = components['schemas']['RefreshSession'];
+export type Renamed = components['schemas']['Renamed'];
 export type ReportMessage = components['schemas']['ReportMessage'];
 export type ReportReply = components['schemas']['ReportReply'];
 export type Resume = components['schemas']['Resume'];
@@ -1048,21 +1666,49 @@ export type WhichDuel = components['schemas']['WhichDuel'];
 export type WhichGame = components['schemas']['WhichGame'];
 export type WhichOrder = components['schemas']['WhichOrder'];
 export type Whisper = components['schemas']['Whisper'];
+export type AccountAnswer = components['schemas']['AccountAnswer'];
 export type AccountView = components['schemas']['AccountView'];
+export type AddSchedule = components['schemas']['AddSchedule'];
+export type BatchItem = components['schemas']['BatchItem'];
+export type BatchReply = components['schemas']['BatchReply'];
+export type ChangeSchedule = components['schemas']['ChangeSchedule'];
 export type CharacterAnswer = components['schemas']['CharacterAnswer'];
+export type CharacterExport = components['schemas']['CharacterExport'];
 export type CharacterView = components['schemas']['CharacterView'];
 export type CharactersAnswer = components['schemas']['CharactersAnswer'];
 export type CheckView = components['schemas']['CheckView'];
+export type Cleaned = components['schemas']['Cleaned'];
 export type Credentials = components['schemas']['Credentials'];
+export type DeadLettersReply = components['schemas']['DeadLettersReply'];
+export type Discard = components['schemas']['Discard'];
+export type Export = components['schemas']['Export'];
 export type FullHealth = components['schemas']['FullHealth'];
 export type Guest = components['schemas']['Guest'];
+export type JobBatch = components['schemas']['JobBatch'];
+export type JobOrder = components['schemas']['JobOrder'];
+export type JobReply = components['schemas']['JobReply'];
+export type JobView = components['schemas']['JobView'];
+export type JobsReply = components['schemas']['JobsReply'];
+export type LetterReply = components['schemas']['LetterReply'];
 export type Liveness = components['schemas']['Liveness'];
 export type MeAnswer = components['schemas']['MeAnswer'];
 export type NewAccount = components['schemas']['NewAccount'];
 export type NewCharacter = components['schemas']['NewCharacter'];
+export type NewName = components['schemas']['NewName'];
+export type NewPassword = components['schemas']['NewPassword'];
+export type Ordered = components['schemas']['Ordered'];
+export type Progress = components['schemas']['Progress'];
+export type QueueReply = components['schemas']['QueueReply'];
+export type QueueView = components['schemas']['QueueView'];
+export type QueuesReply = components['schemas']['QueuesReply'];
 export type Readiness = components['schemas']['Readiness'];
 export type Received = components['schemas']['Received'];
 export type Refresh = components['schemas']['Refresh'];
+export type Replay = components['schemas']['Replay'];
+export type ReplayReply = components['schemas']['ReplayReply'];
+export type ScheduleReply = components['schemas']['ScheduleReply'];
+export type ScheduleView = components['schemas']['ScheduleView'];
+export type SchedulesReply = components['schemas']['SchedulesReply'];
 export type StoreView = components['schemas']['StoreView'];
 export type TokenAnswer = components['schemas']['TokenAnswer'];
 export type HeaderRequestId = components['headers']['RequestId'];
@@ -2120,6 +2766,142 @@ export interface operations {
             };
         };
     };
+    delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is no body. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: A browser's page of another origin calls. The caller's sign-in is not a new one, or he is an administrator. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `stale_version`: Others were faster every time. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
     characters: {
         parameters: {
             query?: never;
@@ -2270,7 +3052,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The new character. */
+            /** @description The character as it is now. */
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2382,6 +3164,780 @@ export interface operations {
                         code?: "validation_failed";
                         /** @constant */
                         status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    rename_character: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c41f08b2d6e4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "ann"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewName"];
+            };
+        };
+        responses: {
+            /** @description The character as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "character": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "name": "ann"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CharacterAnswer"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The character is not the caller's. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `stale_version`: Others were faster every time. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. The name is not one to be seen. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. It was renamed less than AUTH__RENAME_SECONDS ago. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    register_guest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "username": "ann",
+                 *       "password": "correct horse battery"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewAccount"];
+            };
+        };
+        responses: {
+            /** @description The account as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "account": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "username": "ann",
+                     *         "role": "player"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AccountAnswer"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong. The account was deleted.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: The account has a user name, or the name is taken.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. The user name or the password is none. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. Too many sign-ins and new accounts from the address. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "password": "correct horse battery",
+                 *       "new_password": "new_password"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description Done; there is no body. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong. The account was deleted.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: A browser's page of another origin calls. The password until now is another one. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: A guest has none.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. The new password is none. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. Too many wrong passwords. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An account; times in milliseconds, `username` is null for guests. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Content-Disposition": components["headers"]["ContentDisposition"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "exported_at": 1795342800000,
+                     *       "account": {},
+                     *       "characters": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann",
+                     *           "records": {
+                     *             "0193e5a7c41f08b2d6e4": [
+                     *               {}
+                     *             ]
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Export"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The account was deleted. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
                     };
                 };
             };
@@ -2606,6 +4162,3636 @@ export interface operations {
                 };
             };
             /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description In place of the body's `key`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "task": "task",
+                 *       "payload": {},
+                 *       "key": "3f1f9a52",
+                 *       "delay": 0,
+                 *       "priority": 1
+                 *     }
+                 */
+                "application/json": components["schemas"]["JobOrder"];
+            };
+        };
+        responses: {
+            /** @description The job, and where its state can be read. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "url": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Ordered"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such task, or not for the caller's role. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `idempotency_mismatch`: The key was used with another payload. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "idempotency_mismatch";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. The payload is not the task's. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: Redis or MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    create_batch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "jobs": [
+                 *         {
+                 *           "task": "task",
+                 *           "payload": {},
+                 *           "key": "3f1f9a52",
+                 *           "delay": 0,
+                 *           "priority": 1
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["JobBatch"];
+            };
+        };
+        responses: {
+            /** @description What became of each order, in their order. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "jobs": [
+                     *         {
+                     *           "ok": true,
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "url": null,
+                     *           "code": "code",
+                     *           "detail": "detail"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BatchReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c41f08b2d6e4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One job. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "job": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "task": "task",
+                     *         "state": "waiting",
+                     *         "payload": {},
+                     *         "priority": 1,
+                     *         "attempts": 1,
+                     *         "created_at": 1795342800000,
+                     *         "progress": {
+                     *           "done": 1,
+                     *           "total": 18
+                     *         },
+                     *         "started_at": 1795342800000,
+                     *         "finished_at": 1795342800000,
+                     *         "result": false,
+                     *         "reason": "Not what this room is for.",
+                     *         "trace_id": "trace_id"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["JobReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such job, or no longer. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: Redis does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c41f08b2d6e4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One job. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "job": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "task": "task",
+                     *         "state": "waiting",
+                     *         "payload": {},
+                     *         "priority": 1,
+                     *         "attempts": 1,
+                     *         "created_at": 1795342800000,
+                     *         "progress": {
+                     *           "done": 1,
+                     *           "total": 18
+                     *         },
+                     *         "started_at": 1795342800000,
+                     *         "finished_at": 1795342800000,
+                     *         "result": false,
+                     *         "reason": "Not what this room is for.",
+                     *         "trace_id": "trace_id"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["JobReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such job. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `conflict`: It is over. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: Redis does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c41f08b2d6e4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One job. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "job": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "task": "task",
+                     *         "state": "waiting",
+                     *         "payload": {},
+                     *         "priority": 1,
+                     *         "attempts": 1,
+                     *         "created_at": 1795342800000,
+                     *         "progress": {
+                     *           "done": 1,
+                     *           "total": 18
+                     *         },
+                     *         "started_at": 1795342800000,
+                     *         "finished_at": 1795342800000,
+                     *         "result": false,
+                     *         "reason": "Not what this room is for.",
+                     *         "trace_id": "trace_id"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["JobReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such job. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `conflict`: It has not failed. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: Redis does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    queues: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All queues. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "queues": [
+                     *         {
+                     *           "name": "ann",
+                     *           "profile": "profile",
+                     *           "paused": true,
+                     *           "waiting": 1,
+                     *           "delayed": 1,
+                     *           "running": 1,
+                     *           "completed": 1,
+                     *           "failed": 1,
+                     *           "oldest_ms": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QueuesReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: Redis does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    stats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                queue: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One queue. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "queue": {
+                     *         "name": "ann",
+                     *         "profile": "profile",
+                     *         "paused": true,
+                     *         "waiting": 1,
+                     *         "delayed": 1,
+                     *         "running": 1,
+                     *         "completed": 1,
+                     *         "failed": 1,
+                     *         "oldest_ms": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QueueReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such queue. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: Redis does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    jobs_find: {
+        parameters: {
+            query: {
+                state: "waiting" | "delayed" | "running" | "completed" | "failed";
+                limit?: number;
+                skip?: number;
+            };
+            header?: never;
+            path: {
+                queue: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of jobs. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "jobs": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "task": "task",
+                     *           "state": "waiting",
+                     *           "payload": {},
+                     *           "priority": 1,
+                     *           "attempts": 1,
+                     *           "created_at": 1795342800000,
+                     *           "progress": {
+                     *             "done": 1,
+                     *             "total": 18
+                     *           },
+                     *           "started_at": 1795342800000,
+                     *           "finished_at": 1795342800000,
+                     *           "result": false,
+                     *           "reason": "Not what this room is for.",
+                     *           "trace_id": "trace_id"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["JobsReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such queue. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: Redis does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                queue: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One queue. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "queue": {
+                     *         "name": "ann",
+                     *         "profile": "profile",
+                     *         "paused": true,
+                     *         "waiting": 1,
+                     *         "delayed": 1,
+                     *         "running": 1,
+                     *         "completed": 1,
+                     *         "failed": 1,
+                     *         "oldest_ms": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QueueReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such queue. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: Redis does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                queue: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One queue. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "queue": {
+                     *         "name": "ann",
+                     *         "profile": "profile",
+                     *         "paused": true,
+                     *         "waiting": 1,
+                     *         "delayed": 1,
+                     *         "running": 1,
+                     *         "completed": 1,
+                     *         "failed": 1,
+                     *         "oldest_ms": 1
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QueueReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such queue. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: Redis does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    clean: {
+        parameters: {
+            query: {
+                state: "completed" | "failed" | "waiting" | "delayed";
+                older?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                queue: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many were taken away. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "removed": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Cleaned"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such queue. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: Redis does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    dead_letters_find: {
+        parameters: {
+            query?: {
+                queue?: string;
+                limit?: number;
+                /** @example 1795342800000-00000@global */
+                before?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, the newest first; `next_before` is null on the last one. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "dead_letters": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "task": "task",
+                     *           "state": "waiting",
+                     *           "payload": {},
+                     *           "priority": 1,
+                     *           "attempts": 1,
+                     *           "created_at": 1795342800000,
+                     *           "progress": {
+                     *             "done": 1,
+                     *             "total": 18
+                     *           },
+                     *           "started_at": 1795342800000,
+                     *           "finished_at": 1795342800000,
+                     *           "result": false,
+                     *           "reason": "Not what this room is for.",
+                     *           "trace_id": "trace_id"
+                     *         }
+                     *       ],
+                     *       "next_before": "1795342800000-00000@global"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeadLettersReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such queue. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: Redis does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c41f08b2d6e4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The job, which waits again. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "job": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "task": "task",
+                     *         "state": "waiting",
+                     *         "payload": {},
+                     *         "priority": 1,
+                     *         "attempts": 1,
+                     *         "created_at": 1795342800000,
+                     *         "progress": {
+                     *           "done": 1,
+                     *           "total": 18
+                     *         },
+                     *         "started_at": 1795342800000,
+                     *         "finished_at": 1795342800000,
+                     *         "result": false,
+                     *         "reason": "Not what this room is for.",
+                     *         "trace_id": "trace_id"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LetterReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such job. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `conflict`: It has not failed. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: Redis does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    replay_many: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "ids": [
+                 *         "0193e5a7c41f08b2d6e4"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["Replay"];
+            };
+        };
+        responses: {
+            /** @description Those that wait again, and the code of the refusal of each other. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "replayed": [
+                     *         "replayed"
+                     *       ],
+                     *       "refused": {
+                     *         "0193e5a7c41f08b2d6e4": "refused"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReplayReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    discard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c41f08b2d6e4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Not what this room is for."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Discard"];
+            };
+        };
+        responses: {
+            /** @description Done; there is no body. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such job. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `conflict`: It has not failed. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: Redis or MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    schedules_find: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All schedules, by name. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "schedules": [
+                     *         {
+                     *           "name": "ann",
+                     *           "task": "task",
+                     *           "payload": {},
+                     *           "cron": "cron",
+                     *           "every": 1,
+                     *           "tz": "tz",
+                     *           "missed": "once",
+                     *           "paused": true,
+                     *           "own": true,
+                     *           "next_at": 1795342800000,
+                     *           "last_at": 1795342800000
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SchedulesReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "ann",
+                 *       "task": "task",
+                 *       "payload": {},
+                 *       "cron": "cron",
+                 *       "every": 1,
+                 *       "tz": "tz",
+                 *       "missed": "once"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AddSchedule"];
+            };
+        };
+        responses: {
+            /** @description One schedule. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "schedule": {
+                     *         "name": "ann",
+                     *         "task": "task",
+                     *         "payload": {},
+                     *         "cron": "cron",
+                     *         "every": 1,
+                     *         "tz": "tz",
+                     *         "missed": "once",
+                     *         "paused": true,
+                     *         "own": true,
+                     *         "next_at": 1795342800000,
+                     *         "last_at": 1795342800000
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ScheduleReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such task, or not for the caller's role. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `conflict`: The name is taken. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. The payload is not the task's, or the times mean nothing. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ann */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is no body. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such schedule. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `conflict`: It is the code's own. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ann */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "paused": true,
+                 *       "cron": "cron",
+                 *       "every": 1,
+                 *       "tz": "tz",
+                 *       "missed": "once"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChangeSchedule"];
+            };
+        };
+        responses: {
+            /** @description One schedule. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "schedule": {
+                     *         "name": "ann",
+                     *         "task": "task",
+                     *         "payload": {},
+                     *         "cron": "cron",
+                     *         "every": 1,
+                     *         "tz": "tz",
+                     *         "missed": "once",
+                     *         "paused": true,
+                     *         "own": true,
+                     *         "next_at": 1795342800000,
+                     *         "last_at": 1795342800000
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ScheduleReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: No such schedule. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: It is the code's own, which can only be paused.
+             *
+             *     `stale_version`: It was changed at the same time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. The times mean nothing. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2958,7 +8144,7 @@ export interface ClientToServerEvents {
   /** Say something to one player. */
   "chat:whisper": (
     data: Whisper,
-    acknowledge: Acknowledge<MessageReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "muted" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    acknowledge: Acknowledge<MessageReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "muted" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Put another text in a message's place: its author for some minutes, a moderator always. */
   "chat:edit": (
@@ -3010,10 +8196,40 @@ export interface ClientToServerEvents {
     data: Players,
     acknowledge: Acknowledge<PresenceReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
+  /** Friends with their presence, requests and blocks. */
+  "friends:list": (
+    data: Nothing,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Ask a player to be friends, or agree if he has asked; again, it changes nothing. */
+  "friends:add": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Agree to be friends with who has asked. */
+  "friends:accept": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** End a friendship, take a request back, or decline one; nothing to end is no error. */
+  "friends:remove": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Have nothing to do with a player: no whispers, challenges or requests, either way. */
+  "friends:block": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Take a block away; a friendship that was before it does not come back. */
+  "friends:unblock": (
+    data: OtherPlayer,
+    acknowledge: Acknowledge<FriendsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
   /** Offer a duel; it lives for a minute. */
   "duel:challenge": (
     data: Challenge,
-    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Start a duel that the caller was challenged to. */
   "duel:accept": (
@@ -3161,12 +8377,16 @@ export interface ClientToServerEvents {
 export interface ServerToClientEvents {
   /** The sign-in is complete; nothing comes before this but what was missed. */
   "session:ready": (data: SessionReady) => void;
+  /** The player has another name. */
+  "session:renamed": (data: Renamed, offset?: string) => void;
   /** Something that was sent without asking for an acknowledgement was refused. */
   "server:error": (data: ErrorObject) => void;
   /** The server ends the connection, and says why. An error never does. */
   "server:disconnect": (data: Farewell) => void;
   /** The audit of the books found something. */
   "server:notice": (data: ServerNotice, offset?: string) => void;
+  /** A job failed for good. */
+  "jobs:dead_letter": (data: DeadLetter, offset?: string) => void;
   /** Somebody said something. */
   "chat:message": (data: ChatMessage, offset?: string) => void;
   /** A message says something else now. */
@@ -3179,6 +8399,8 @@ export interface ServerToClientEvents {
   "chat:muted": (data: MutedEvent, offset?: string) => void;
   /** Watched players show themselves in another way now. */
   "presence:changed": (data: PresenceReply) => void;
+  /** Another player is a friend now, has asked, or is nothing any more. */
+  "friends:changed": (data: FriendsChanged, offset?: string) => void;
   /** The player is challenged. */
   "duel:challenged": (data: DuelView, offset?: string) => void;
   /** A round came to its showdown. */

@@ -19,7 +19,7 @@ from pymongo.errors import DuplicateKeyError
 
 from state.documents import DocumentStore
 from state.ids import new_id
-from state.migrations import m0001_economy, m0002_orders
+from state.migrations import m0001_economy, m0002_orders, m0011_friends, m0012_belongings
 
 LEASE_MS = 60_000  # a migration that takes longer must renew it
 POLL_SECONDS = 0.1
@@ -40,6 +40,8 @@ class Migration(NamedTuple):
 MIGRATIONS = (
     Migration(1, "the economy's indexes", m0001_economy.run),
     Migration(2, "the index of orders", m0002_orders.run),
+    Migration(11, "the indexes of friends", m0011_friends.run),
+    Migration(12, "the indexes of belongings", m0012_belongings.run),
 )
 
 

@@ -50,11 +50,16 @@ class Gambler:
                 self.answers[event] += 1
                 data: dict[str, Any] = answer["data"]
                 return data
-            assert answer["error"]["code"] != "internal", (event, answer)
+            assert answer["error"]["code"] != "internal", (event, self._trace(answer))
             if not answer["error"]["retryable"] or answer["error"]["code"] == "rate_limited":
                 self.answers[f"{event} {answer['error']['code']}"] += 1
                 return None
             await asyncio.sleep(0.1)
+
+    def _trace(self, answer: dict[str, Any]) -> str:
+        """What the servers logged of a request, with the trace that follows."""
+        logs = (server.log.partition(answer["error"]["request_id"]) for server in self._servers)
+        return "\n".join(found + rest[:6_000] for _, found, rest in logs if found)
 
     async def _come_back(self) -> None:
         """To whichever node lets him in."""

@@ -25,11 +25,13 @@ from tests.chaos.chaos_kit import (
     until,
 )
 from tests.harness import Server, Table
+from tests.sizes import sized
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 ROOM = "room:killed"
-SENDERS, ROUNDS, SENDS = 4, 4, 100
+SENDERS, SENDS = 4, 100
+ROUNDS = sized("ARCHIVE_KILLS", 2, 12)
 
 
 async def test_every_acknowledged_message_is_there_once_whenever_the_server_was_killed(

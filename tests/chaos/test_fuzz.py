@@ -19,10 +19,12 @@ from tests.chaos.chaos_kit import Footprint, Probe, quick, started, unharmed
 from tests.chaos.raw import CODES, PATIENCE, Clients, Raw, visiting
 from tests.fixtures import Stores, on
 from tests.harness import Player, Server, Table
+from tests.sizes import sized
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
-WARM_UP, MESSAGES, BATCH = 1_500, 9_500, 25
+WARM_UP, BATCH = 1_000, 25
+MESSAGES = sized("FUZZ_MESSAGES", 3_000, 100_000)
 
 
 class Fuzz(Clients):
@@ -176,7 +178,7 @@ async def repeat(count: int, work: Callable[[], Any]) -> None:
         await work()
 
 
-async def test_ten_thousand_messages_of_junk_leave_no_trace(emptied: Stores, table: Table) -> None:
+async def test_messages_of_junk_leave_no_trace(emptied: Stores, table: Table) -> None:
     settings = on(
         emptied,
         **quick(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import time
 from collections import Counter
@@ -18,10 +17,11 @@ from tests.chaos.chaos_kit import Footprint, quick, started, unharmed
 from tests.chaos.raw import PATIENCE, Clients, Raw, visiting
 from tests.fixtures import Stores, on
 from tests.harness import Table
+from tests.sizes import sized
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
-SECONDS = float(os.environ.get("LEAK_SECONDS", "15"))  # 60 is the real thing
+SECONDS = sized("LEAK_SECONDS", 10, 60)
 WARM_UP_SECONDS = 3.0
 PER_SECOND = 100.0
 VISITORS = 16  # at once

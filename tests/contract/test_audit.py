@@ -9,6 +9,7 @@ import pytest
 
 from game import blackjack as blackjack_rules
 from game import duels as duel_rules
+from game.purchases import Word
 from state.audit import Audit, Report
 from state.blackjack import Blackjack
 from state.connect import RedisStore
@@ -16,6 +17,7 @@ from state.documents import DocumentStore
 from state.duels import Duels
 from state.goods import load
 from state.ledger import Ledger
+from state.orders import Orders, load_packs
 from state.robberies import Robberies
 from state.shop import Shop
 from state.stakes import Stakes
@@ -124,6 +126,27 @@ async def test_items_that_nobody_paid_for(books: DocumentStore) -> None:
     report = await audited(books)
     assert {finding.subject for finding in report.findings} == {"eve/padlock", "ann/padlock"}
     assert {finding.kind for finding in report.findings} == {"orphaned_item"}
+
+
+async def test_orders_without_their_coins_and_coins_without_their_order(
+    documents: DocumentStore,
+) -> None:
+    orders = Orders(documents, await new_ledger(documents, Clock()), load_packs(None))
+    kept, back, lost, early = [await orders.create("ann", "purse", key) for key in "abcd"]
+    price = (kept.pack.price, kept.pack.currency)
+    for order in (kept, back, lost):
+        await orders.heard(Word(order.id, "paid", *price))
+    for order in (back, early):
+        await orders.heard(Word(order.id, "refunded", *price))
+    assert (await audited(documents)).ok
+    await documents.call("orders", "delete_one", {"_id": lost.id})
+    change = {"$set": {"status": "granted"}}
+    await documents.call("orders", "update_one", {"_id": early.id}, change, hint="_id_")
+    found = {(one.kind, one.subject, one.found) for one in (await audited(documents)).findings}
+    assert found == {
+        ("order_mismatch", lost.id, lost.pack.coins),
+        ("order_mismatch", early.id, 0),
+    }
 
 
 async def test_what_is_paid_while_the_audit_runs_is_no_finding(

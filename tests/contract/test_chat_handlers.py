@@ -21,6 +21,7 @@ from state.chat import Chat
 from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.duels import Duels
+from state.friends import Friends
 from state.ids import new_id
 from state.live import Clock, Live, Seat
 from tests.contract.players_kit import Player, Recorder, Socket
@@ -39,13 +40,17 @@ def world(redis: RedisStore, documents: DocumentStore) -> World:
         settings=SETTINGS,
         now=clock,
         accounts=Accounts(documents, SETTINGS, clock),
+        profiles=cast("Any", None),
         tokens=cast("Any", None),
         rates=cast("Any", None),
         live=Live(redis, SETTINGS.limits, "n1", 10),
         chat=Chat(redis, SETTINGS),
         archive=Archive(documents, redis, SETTINGS),
         duels=Duels(redis, SETTINGS),
+        friends=Friends(documents, SETTINGS.social, clock),
         economy=cast("Any", None),
+        belongings=cast("Any", None),
+        deletions=cast("Any", None),
         publisher=cast("Publisher", Recorder()),
         jobs=cast("Any", None),
         schedules=cast("Any", None),

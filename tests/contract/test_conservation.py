@@ -28,6 +28,7 @@ from state.shop import Shop
 from state.stakes import Stakes
 from tests.contract.accounts_kit import Clock
 from tests.contract.economy_kit import SETTINGS, START, check_books, new_ledger, send
+from tests.sizes import sized
 
 ITEMS = ("padlock", "lockpick", "golden-deck")
 WHO = st.integers(0, 2)
@@ -143,7 +144,7 @@ class Everything:
 
 @pytest.mark.slow
 @settings(
-    max_examples=25,
+    max_examples=sized("CONSERVATION_LAWS", 12, 200),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

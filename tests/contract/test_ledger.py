@@ -207,6 +207,28 @@ async def test_what_a_dead_process_locked_can_be_freed(
     assert (await documents.call("things", "find_one", {}))["n"] == 1
 
 
+@pytest.mark.parametrize("then", ["read", "write", "commit"])
+async def test_a_living_transaction_that_was_ended_is_tried_again(
+    documents: DocumentStore, then: str
+) -> None:
+    tries = 0
+
+    async def ended(tx: Transaction) -> None:
+        nonlocal tries
+        tries += 1
+        await tx.call("things", "update_one", {"_id": 1}, {"$inc": {"n": 1}})
+        if tries == 1:
+            await documents.free_locks()
+        if then == "read":
+            await tx.call("things", "find_one", {"_id": 1})
+        if then == "write":
+            await tx.call("things", "update_one", {"_id": 1}, {"$inc": {"m": 1}})
+
+    await documents.call("things", "insert_one", {"_id": 1, "n": 0})
+    await documents.transaction(ended)
+    assert ((await documents.call("things", "find_one", {}))["n"], tries) == (1, 2)
+
+
 async def test_what_is_asked_all_the_time_is_answered_by_an_index(
     ledger: Ledger, documents: DocumentStore
 ) -> None:

@@ -31,6 +31,7 @@ from state.accounts import Accounts
 from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.economy import Economy
+from state.profiles import Profiles
 from state.rates import Rates
 from state.tokens import Claims, Tokens
 from tests.contract.accounts_kit import CHEAP, NOON, PHRASE, Clock, second_documents
@@ -67,13 +68,17 @@ class Node:
             settings=SETTINGS,
             now=clock,
             accounts=self.accounts,
+            profiles=Profiles(documents, self.accounts, SETTINGS, clock),
             tokens=self.tokens,
             rates=Rates(redis, SETTINGS),
             live=elsewhere,
             chat=elsewhere,
             archive=elsewhere,
             duels=elsewhere,
+            friends=elsewhere,
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
+            belongings=elsewhere,
+            deletions=elsewhere,
             publisher=cast("Any", self.publisher),
             jobs=elsewhere,
             schedules=elsewhere,
@@ -371,6 +376,9 @@ def test_only_the_ways_in_are_open_to_strangers() -> None:
         ("POST", "/auth/refresh"): (200, False),
         ("POST", "/auth/logout"): (204, True),
         ("GET", "/me"): (200, True),
+        ("POST", "/me/register"): (200, True),
+        ("POST", "/me/password"): (204, True),
+        ("PATCH", "/characters/{id}"): (200, True),
         ("GET", "/characters"): (200, True),
         ("POST", "/characters"): (201, True),
     }

@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 
 from handlers.base import OPERATORS, TaskPayload
 from jobs import catalogue
-from jobs.base import BACKGROUND, MONEY, COMMUNICATION, GiveUpError, JobContext, Rate, task
+from jobs.base import BACKGROUND, COMMUNICATION, MONEY, GiveUpError, JobContext, Rate, task
 from server.__main__ import main
 
 ERRANDS = "errands"

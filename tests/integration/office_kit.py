@@ -77,9 +77,7 @@ class Operator:
     async def job(self, job_id: str) -> Any:
         return (await self.does("GET", f"/jobs/{job_id}"))["job"]
 
-    async def until(
-        self, job_id: str, true: Callable[[Any], object], seconds: float = 30.0
-    ) -> Any:
+    async def until(self, job_id: str, true: Callable[[Any], object], seconds: float = 30.0) -> Any:
         async with asyncio.timeout(seconds):
             while True:
                 job = await self.job(job_id)

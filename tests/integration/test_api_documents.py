@@ -49,6 +49,7 @@ async def test_all_that_is_documented_happens_as_documented(
     await chat(lone, table)
     await moderation(lone, table)
     await presence(lone, table)
+    await friends(lone, table)
     await duels(lone, table)
     await wallet(lone, table)
     await shop(lone, table)
@@ -81,9 +82,29 @@ async def accounts(server: Server, table: Table) -> None:
         assert (await table.call("GET", url, path))[0] == 401
     assert (await table.post(url, "/characters", {"name": "Zed"}, token))[0] == 201
     assert (await table.post(url, "/characters", {}, token))[0] == 422
+    await owning(server, table, token, mine["username"])
     assert (await table.post(url, "/auth/logout", None, token))[0] == 204
     assert (await table.post(url, "/auth/logout", None, token))[0] == 401
     assert (await table.post(url, "/auth/refresh", spent))[0] == 401
+
+
+async def owning(server: Server, table: Table, token: str, username: str) -> None:
+    url, ann = server.url, await table.seat(server.url)
+    guest = ann.tokens["access_token"]
+    body: dict[str, Any] = {"name": "Anna"}
+    path = f"/characters/{ann.id}"
+    assert (await table.call("PATCH", url, path, body, guest))[0] == 200
+    await ann.next("session:renamed")
+    assert (await table.call("PATCH", url, path, {"name": "Bella"}, guest))[0] == 429
+    body = {"username": f"{username}2", "password": PASSWORD}
+    assert (await table.post(url, "/me/register", body, guest))[0] == 200
+    assert (await table.post(url, "/me/register", body, guest))[0] == 409
+    body = {"password": PASSWORD, "new_password": f"{PASSWORD} 2"}
+    assert (await table.post(url, "/me/password", body, token))[0] == 204
+    assert (await table.post(url, "/me/password", body, token))[0] == 403
+    for method, path, status in (("GET", "/me/export", 200), ("DELETE", "/me", 204)):
+        assert (await table.call(method, url, path, token=guest))[0] == status
+        assert (await table.call(method, url, path))[0] == 401
 
 
 async def probes(server: Server, table: Table, documents: Contract) -> None:
@@ -182,6 +203,22 @@ async def presence(server: Server, table: Table) -> None:
     assert await ann.fails("presence:set", status="invisible") == "validation_failed"
     for event in ("presence:watch", "presence:query", "presence:unwatch"):
         assert await ann.fails(event, player_ids=[7]) == "validation_failed"
+
+
+async def friends(server: Server, table: Table) -> None:
+    ann, bob = await table.seat(server.url, "ann"), await table.seat(server.url, "bob")
+    await ann.do("friends:add", player_id=bob.id)
+    await bob.next("friends:changed")
+    await bob.do("friends:accept", player_id=ann.id)
+    await bob.do("friends:remove", player_id=ann.id)
+    assert await bob.fails("friends:accept", player_id=ann.id) == "not_found"
+    await ann.do("friends:block", player_id=bob.id)
+    await ann.do("friends:list")
+    assert await bob.fails("friends:add", player_id=ann.id) == "forbidden"
+    await ann.do("friends:unblock", player_id=bob.id)
+    assert await ann.fails("friends:list", nonsense=1) == "validation_failed"
+    for event in ("friends:remove", "friends:block", "friends:unblock"):
+        assert await ann.fails(event, player_id=ann.id) == "validation_failed"
 
 
 async def duels(server: Server, table: Table) -> None:

@@ -12,6 +12,7 @@ from server.documents.examples import BY_NAME
 from tests.harness import ROOT, Server, Table
 
 CONFIG = ROOT / "tests" / "integration" / "schemathesis.toml"
+LAST = ("change_password", "delete", "logout")
 KNOWN = ("username", "password")
 SECONDS = 20  # of fuzzing, all calls together
 PATIENCE = 100
@@ -45,7 +46,10 @@ async def test_schemathesis_finds_nothing(lone: Server, table: Table, tmp_path: 
     await table.post(lone.url, "/auth/register", {name: BY_NAME[name] for name in KNOWN})
     admin = await table.admin(lone.url)
     token = admin.tokens["access_token"]
-    # Signing out comes last, or the rest would only ever be refused.
-    said = await schemathesis(lone, token, tmp_path, "--exclude-operation-id", "logout")
+    # These come last, or the rest would only ever be refused: a sign-out ends the token, and
+    # an administrator whose password nobody guesses may do neither of the others.
+    excluded = [text for name in LAST for text in ("--exclude-operation-id", name)]
+    said = await schemathesis(lone, token, tmp_path, *excluded)
     assert "Authentication failed" not in said, said
-    await schemathesis(lone, token, tmp_path, "--include-operation-id", "logout")
+    included = [text for name in LAST for text in ("--include-operation-id", name)]
+    await schemathesis(lone, token, tmp_path, *included)

@@ -24,6 +24,7 @@ from game import deal, duels, poker
 from game.duel_views import may_see, view_for
 from game.duels import Duel, Rules
 from game.errors import Conflict, DuelOver, Forbidden, NotFound, NotYourTurn, ValidationFailed
+from tests.sizes import sized
 
 REFUSALS = (Conflict, DuelOver, Forbidden, NotFound, NotYourTurn, ValidationFailed)
 NEXT = {
@@ -281,4 +282,6 @@ def own_hand(duel: Duel, viewer: str | None) -> tuple[str, ...]:
 
 # Finding a failure takes seconds, shrinking it to a readable one minutes.
 TestFight = pytest.mark.timeout(360)(Fight.TestCase)
-TestFight.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestFight.settings = settings(
+    max_examples=sized("DUEL_LAWS", 50, 500), stateful_step_count=40, deadline=None
+)
