@@ -73,7 +73,7 @@ class Ordered(TypedDict):
     """The job, and where its state can be read."""
 
     id: str
-    url: str
+    status_url: str
 
 
 class BatchItem(TypedDict):
@@ -81,7 +81,7 @@ class BatchItem(TypedDict):
 
     ok: bool
     id: NotRequired[str]
-    url: NotRequired[str]
+    status_url: NotRequired[str]
     code: NotRequired[str]
     detail: NotRequired[str]
 
@@ -130,7 +130,7 @@ async def _order(order: JobOrder, ctx: Context) -> Ordered:
         delay=order.delay,
         priority=order.priority,
     )
-    return Ordered(id=job_id, url=f"/api/v1/jobs/{job_id}")
+    return Ordered(id=job_id, status_url=f"/api/v1/jobs/{job_id}")
 
 
 @route("POST", "/jobs", JobOrder, status=202, roles=OPERATORS)
@@ -157,7 +157,7 @@ async def _item(order: JobOrder, ctx: Context) -> BatchItem:
         ordered = await _order(order, ctx)
     except GameError as error:
         return BatchItem(ok=False, code=error.code, detail=error.detail)
-    return BatchItem(ok=True, id=ordered["id"], url=ordered["url"])
+    return BatchItem(ok=True, id=ordered["id"], status_url=ordered["status_url"])
 
 
 @route("GET", "/jobs/{id}", OneJob, roles=OPERATORS)

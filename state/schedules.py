@@ -16,7 +16,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from game.errors import Conflict, NotFound
-from state.documents import Document, DocumentStore, Transaction
+from state.documents import Document, DocumentStore
 
 COLLECTION = "schedules"
 MOST = 1_000  # schedules; more is a program that adds one for each player
@@ -64,16 +64,13 @@ class ScheduleBook:
             NotFound: there is none of that name.
         """
 
-        async def work(tx: Transaction) -> bool:
-            known = await tx.call(COLLECTION, "find_one", {"_id": name})
-            if known is None:
-                raise NotFound("There is no such schedule.")
-            if any(known[field] != value for field, value in (expected or {}).items()):
-                return False
-            await tx.call(COLLECTION, "update_one", {"_id": name}, {"$set": changes})
-            return True
-
-        return await self._documents.transaction(work)
+        # One guarded write: a scan of some dozens. A transaction would leave its locks behind
+        # when its process is killed, and no schedule would move for as long.
+        which = {"_id": name, **(expected or {})}
+        done = await self._documents.call(COLLECTION, "update_one", which, {"$set": changes})
+        if not done.matched_count:
+            await self.get(name)
+        return bool(done.matched_count)
 
     async def remove(self, name: str) -> None:
         """Take one away, if it is there."""

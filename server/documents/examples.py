@@ -20,6 +20,7 @@ NOW = 1_795_342_800_000
 SEED = "5e" * 32
 TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"  # noqa: S105
 ENTRY_ID = "0193e5a7c4ee" + "0" * 16
+JOB_CURSOR = f"{NOW}-reports.economy-{ANN}"
 MESSAGE_ID = f"{NOW}-00000@global"
 
 BY_NAME: Mapping[str, Any] = {
@@ -87,6 +88,11 @@ BY_NAME: Mapping[str, Any] = {
     "seconds": 300,
     "member_count": 1,
     "request_id": "9f2c4b1e-2a",
+    "trace_id": "9f2c4b1e-2a",
+    "cron": "10 0 * * *",
+    "tz": "UTC",
+    "task": "reports.economy",
+    "queue": "reports.economy",
 }
 
 
@@ -184,7 +190,7 @@ class Examples:
 
     def _of_value(self, schema: Schema, field: str) -> Any:
         if "pattern" in schema:
-            samples = (BY_NAME.get(field, field), ANN, ENTRY_ID)
+            samples = (BY_NAME.get(field, field), ANN, ENTRY_ID, JOB_CURSOR)
             return next(one for one in samples if re.search(schema["pattern"], one))
         if field in BY_NAME:
             return BY_NAME[field]

@@ -41,6 +41,10 @@ class Frozen(Errand):
     task: ClassVar[str] = "test.frozen"
 
 
+class Tick(Errand):
+    task: ClassVar[str] = "test.tick"
+
+
 class Limited(Errand):
     task: ClassVar[str] = "test.limited"
 
@@ -87,12 +91,20 @@ async def frozen(job: Frozen, ctx: JobContext) -> int:
     return job.number
 
 
+@task(Tick, profile=MONEY, delays=(0.2,) * 19, roles=OPERATORS)
+async def tick(job: Tick, ctx: JobContext) -> int:
+    """Counts the runs of each tick, by its id."""
+    which, change = {"_id": ctx.job_id}, {"$inc": {"runs": 1}, "$set": {"number": job.number}}
+    await ctx.world.upkeep._documents.call(ERRANDS, "update_one", which, change, upsert=True)
+    return job.number
+
+
 @task(Limited, profile=BACKGROUND, rate=Rate(20, 1.0), roles=OPERATORS)
 async def limited(job: Limited, ctx: JobContext) -> int:
     return await noted(job, ctx)
 
 
-TASKS: tuple[Any, ...] = (errand, bill, slow, frozen, limited)
+TASKS: tuple[Any, ...] = (errand, bill, slow, frozen, tick, limited)
 
 if __name__ == "__main__":
     catalogue.TASKS = (*catalogue.TASKS, *TASKS)

@@ -71,7 +71,7 @@ class Operator:
     async def order(self, task: str, **fields: Any) -> str:
         ordered = await self.does("POST", "/jobs", task=task, **fields)
         job_id: str = ordered["id"]
-        assert ordered["url"] == f"/api/v1/jobs/{job_id}"
+        assert ordered["status_url"] == f"/api/v1/jobs/{job_id}"
         return job_id
 
     async def job(self, job_id: str) -> Any:

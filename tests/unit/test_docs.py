@@ -25,7 +25,18 @@ PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 DOCS = {page.stem: page.read_text("utf-8") for page in PAGES}
 ALERTS = (ROOT / "docs" / "alerts.yml").read_text("utf-8")
 DASHBOARD = json.loads((ROOT / "docs" / "grafana-dashboard.json").read_text("utf-8"))
-FOLDERS = ("config", "game", "state", "handlers", "server", "bench", "scripts", "tests", "docs")
+FOLDERS = (
+    "config",
+    "game",
+    "state",
+    "handlers",
+    "jobs",
+    "server",
+    "bench",
+    "scripts",
+    "tests",
+    "docs",
+)
 
 SETTING_ROW = re.compile(r"^\| `(SHOWDOWN_\w+)` \|.*$", re.MULTILINE)
 SEED = "0123456789abcdef" * 4
@@ -126,7 +137,7 @@ def _fields(payload: Any) -> str:
 def test_every_event_that_the_server_sends_is_in_the_protocol_notes() -> None:
     files = [*(ROOT / "server").glob("*.py"), *(ROOT / "handlers").glob("*.py")]
     literal = re.compile(
-        r'"((?:session|server|chat|presence|friends|duel|wallet|blackjack|purchase):\w+)"'
+        r'"((?:session|server|chat|presence|friends|duel|wallet|blackjack|purchase|jobs):\w+)"'
     )
     named = {name for file in files for name in literal.findall(file.read_text("utf-8"))}
     sent = {event for event, *_ in rows(page("protocol-notes", "What the server sends"))}
