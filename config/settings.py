@@ -40,6 +40,7 @@ from config.sections import (
     Social,
     default,
 )
+from config.settlement import Settlement
 
 MIN_SECRET_BYTES = 32  # of HS256's key: as long as its hash (RFC 7518, 3.2)
 
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     rob: Rob = Rob()
     blackjack: Blackjack = Blackjack()
     purchases: Purchases = Purchases()
+    settlement: Settlement = Settlement()
     audit: Audit = Audit()
     jobs: Jobs = Jobs()
     chat: Chat = Chat()

@@ -13,7 +13,7 @@ from handlers import reactions
 from handlers.base import Catalogue, World
 from jobs.base import Task
 from jobs.office import Office
-from server import payments
+from server import payments, settlement
 from server.api import Api
 from server.auth import Authenticator
 from server.backlog import Backlog
@@ -136,6 +136,7 @@ def build(
         upkeep=Upkeep(documents),
         reactions=reactions.react,
         provider=payments.provider(settings),
+        settlement=settlement.outside(settings.settlement),
         erasing=catalogue.erasing,
         exporting=catalogue.exporting,
     )

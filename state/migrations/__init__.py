@@ -19,7 +19,13 @@ from pymongo.errors import DuplicateKeyError
 
 from state.documents import DocumentStore
 from state.ids import new_id
-from state.migrations import m0001_economy, m0002_orders, m0011_friends, m0012_belongings
+from state.migrations import (
+    m0001_economy,
+    m0002_orders,
+    m0011_friends,
+    m0012_belongings,
+    m0051_transfers,
+)
 
 LEASE_MS = 60_000  # a migration that takes longer must renew it
 POLL_SECONDS = 0.1
@@ -42,6 +48,7 @@ MIGRATIONS = (
     Migration(2, "the index of orders", m0002_orders.run),
     Migration(11, "the indexes of friends", m0011_friends.run),
     Migration(12, "the indexes of belongings", m0012_belongings.run),
+    Migration(51, "the indexes of batches and withdrawals", m0051_transfers.run),
 )
 
 
