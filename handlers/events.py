@@ -120,7 +120,7 @@ EVENTS = (
         "wallet:batch_changed",
         BatchState,
         "A batch of transfers has come further, or is over.",
-        "all connections of its payer; of the house's, those of the account that ordered it",
+        "all connections of its payer; of the house's, administrators",
     ),
     ServerEvent(
         "withdrawal:changed",

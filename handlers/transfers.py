@@ -229,8 +229,8 @@ async def order_left(world: World) -> None:
 
 
 async def tell(world: World, batch: Batch) -> None:
-    """Tell the payer how far a batch has come; of the house's, the account that ordered it."""
-    room = rooms.account(batch.by) if batch.from_house else rooms.player(batch.payer)
+    """Tell the payer how far a batch has come; of the house's, all administrators."""
+    room = rooms.admins() if batch.from_house else rooms.player(batch.payer)
     await world.publisher.emit("wallet:batch_changed", BatchState(batch=view(batch)), room)
 
 

@@ -77,7 +77,7 @@ class Audit:
         await self._check_wallets()
         await self._check_held("blackjack", {"due_at": {"$exists": True}})
         await self._check_held("stakes", {"check_at": {"$exists": True}})
-        await self._check_held("withdrawals", {"open_for": {"$exists": True}})
+        await self._check_held("withdrawals", {"check_at": {"$exists": True}})
         await self._check_escrow()
         await self._check_items()
         await self._check_orders()
@@ -142,7 +142,7 @@ _KINDS = {"blackjack": "blackjack", "stakes": "duel", "withdrawals": "withdrawal
 def _held(collection: str, one: Document) -> int:
     """What must be in escrow for a game, a duel or a withdrawal."""
     if collection == "withdrawals":
-        return int(one["amount"]) if "open_for" in one else 0
+        return int(one["amount"]) if "check_at" in one else 0
     if collection == "stakes":
         return int(one["stake"]) * len(one["players"]) if "check_at" in one else 0
     if "due_at" not in one:

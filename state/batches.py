@@ -2,11 +2,11 @@
 
 | collection | document | indexes |
 | --- | --- | --- |
-| `batches` | `{_id, payer, by, reason, total, created_at, tally, cancelled_at?, ended_at?, open_for?, check_at?}` | a |
+| `batches` | `{_id, payer, by, reason, total, created_at, tally, cancelled_at?, ended_at?, check_at?}` | a |
 | `batch_items` | `{_id: "<batch>/<index>", to, amount, note, status, entry_id?, code?}` | none |
 
-a: `payer`; `open_for`, unique and sparse: the payer's open ones are bounded; `check_at`, sparse:
-open batches whose job is to be looked for; `ended_at`, sparse: what the clean-up goes by.
+a: `payer`; `check_at`, sparse: open batches, and when somebody makes sure that they have a job;
+`ended_at`, sparse: what the clean-up goes by.
 
 An item gets its result in the transaction of its posting, whose `once` is made of the item's
 id: it is paid one time, however often and by however many it is tried. A cancelled batch is
@@ -27,7 +27,7 @@ from game.transfers import Batch, Item, ItemStatus, Tally
 from state.documents import Document, DocumentStore, Transaction
 from state.ids import new_id
 from state.ledger import Books, Done, Ledger
-from state.slots import take_slot
+from state.tabs import close_one, open_one
 
 FIRST_LOOK_MS = 10_000  # its job is ordered at once, or the process died in between
 NEXT_LOOK_MS = 60_000
@@ -56,10 +56,8 @@ class Batches:
         most = self._settings.open_batches
 
         async def work(books: Books) -> str:
-            kept = _document(batch) | {
-                "open_for": await take_slot(books.tx, "batches", batch.payer, most),
-                "check_at": batch.created_at + FIRST_LOOK_MS,
-            }
+            await open_one(books.tx, _tab(batch), most)
+            kept = _document(batch) | {"check_at": batch.created_at + FIRST_LOOK_MS}
             await books.tx.call("batches", "insert_one", kept)
             documents = [_item_document(batch.id, item) for item in items]
             await books.tx.call("batch_items", "insert_many", documents)
@@ -153,6 +151,7 @@ class Batches:
             over = tally.ended == batch.total
             if over:
                 fields["ended_at"] = self._ledger.now()
+                await close_one(tx, _tab(batch))
             await _set(tx, "batches", batch_id, fields, closed=over)
             return _batch(await tx.call("batches", "find_one", {"_id": batch_id}))
 
@@ -213,8 +212,12 @@ async def _set(
 ) -> None:
     update: dict[str, Any] = {"$set": fields}
     if closed:
-        update["$unset"] = {"open_for": 1, "check_at": 1}
+        update["$unset"] = {"check_at": 1}
     await tx.call(collection, "update_one", {"_id": id}, update, hint="_id_")
+
+
+def _tab(batch: Batch) -> str:
+    return f"batches/{batch.payer}"
 
 
 def _item_id(batch_id: str, index: int) -> str:

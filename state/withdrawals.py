@@ -2,13 +2,13 @@
 
 | collection | document | indexes |
 | --- | --- | --- |
-| `withdrawals` | `{_id, player_id, by, address, amount, created_at, status, polls, reference?, reason?, ended_at?, open_for?, check_at?}` | a |
+| `withdrawals` | `{_id, player_id, by, address, amount, created_at, status, polls, reference?, reason?, ended_at?, check_at?}` | a |
 
-a: `player_id`; `status, _id`; `open_for`, unique and sparse: a player's open ones are bounded; `check_at`,
-sparse: open ones whose job is to be looked for.
+a: `player_id`; `status, _id`; `check_at`, sparse: open ones, and when somebody makes sure that
+they have a job.
 
 The coins go from the wallet to `escrow:withdrawal:<id>` in the step that makes the document.
-With the end of `open_for` they leave it: to the mint, since they are out of this world then,
+With the end of `check_at` they leave it: to the mint, since they are out of this world then,
 or back to the wallet.
 """  # noqa: E501 - a table's row is one line
 
@@ -24,7 +24,7 @@ from game.withdrawals import Verdict, Withdrawal, WithdrawalStatus
 from state.documents import Document, DocumentStore, Transaction
 from state.ids import new_id
 from state.ledger import Books, Done, Ledger
-from state.slots import take_slot
+from state.tabs import close_one, open_one
 
 FIRST_LOOK_MS = 10_000  # its job is ordered at once, or the process died in between
 NEXT_LOOK_MS = 60_000
@@ -56,9 +56,9 @@ class Withdrawals:
 
         async def work(books: Books) -> str:
             most = self._settings.open_withdrawals
-            slot = await take_slot(books.tx, "withdrawals", player_id, most)
+            await open_one(books.tx, _tab(made), most)
             await books.count_sent(player_id, amount, self._settings.transfer_daily, at)
-            kept = _document(made) | {"open_for": slot, "check_at": at + FIRST_LOOK_MS}
+            kept = _document(made) | {"check_at": at + FIRST_LOOK_MS}
             await books.tx.call("withdrawals", "insert_one", kept)
             await self._post(books, "withdrawal", made, economy.player(player_id), _held(made))
             return made.id
@@ -98,8 +98,9 @@ class Withdrawals:
                 return before
             document = _document(after)
             if after.ended_at is None:
-                document |= {"open_for": found["open_for"], "check_at": found["check_at"]}
+                document["check_at"] = found["check_at"]
             else:
+                await close_one(books.tx, _tab(after))
                 await self._let_go(books, after)
             await books.tx.call("withdrawals", "replace_one", which, document, hint="_id_")
             return after
@@ -147,6 +148,10 @@ class Withdrawals:
 def _new_id(at: int) -> str:
     """Sorts by its time, for those who look through them."""
     return f"{at:012x}{new_id()[:8]}"
+
+
+def _tab(one: Withdrawal) -> str:
+    return f"withdrawals/{one.player_id}"
 
 
 def _held(one: Withdrawal) -> str:

@@ -6,12 +6,10 @@ from state.documents import Document, DocumentStore
 
 INDEXES: tuple[tuple[str, list[tuple[str, int]], Document], ...] = (
     ("batches", [("payer", 1)], {}),
-    ("batches", [("open_for", 1)], {"unique": True, "sparse": True}),
     ("batches", [("check_at", 1)], {"sparse": True}),
     ("batches", [("ended_at", 1)], {"sparse": True}),
     ("withdrawals", [("player_id", 1)], {}),
     ("withdrawals", [("status", 1), ("_id", -1)], {}),
-    ("withdrawals", [("open_for", 1)], {"unique": True, "sparse": True}),
     ("withdrawals", [("check_at", 1)], {"sparse": True}),
 )
 
@@ -20,4 +18,5 @@ async def run(documents: DocumentStore) -> None:
     """Make them; those that are there stay."""
     for collection, keys, options in INDEXES:
         await documents.call(collection, "create_index", keys, **options)
-    await documents.make("batch_items")
+    for collection in ("batch_items", "tabs"):
+        await documents.make(collection)
