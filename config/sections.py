@@ -66,6 +66,7 @@ class Limits(Section):
     requests_burst: int = default(60, "three seconds' worth: a page that opens", ge=1)
     abuse_refusals: int = default(200, "refusals in the window that end a connection", ge=1)
     abuse_seconds: float = default(10.0, "the window of that count", gt=0)
+    reports_per_hour: int = default(30, "of one player; each is read by a person", ge=1)
     chat_messages: int = default(5, "messages of one player in the window", ge=1)
     chat_window_seconds: float = default(5.0, "the window of that count", gt=0)
     rooms_per_connection: int = default(64, "more is a crawler", ge=1)

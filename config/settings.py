@@ -42,6 +42,8 @@ from config.sections import (
 )
 from config.settlement import Settlement
 
+# One beat may be lost, one late by a stalled store, and the third must still come in time.
+BEATS_PER_LEASE = 4
 MIN_SECRET_BYTES = 32  # of HS256's key: as long as its hash (RFC 7518, 3.2)
 
 
@@ -111,6 +113,7 @@ def load(**overrides: Any) -> Settings:
     except ValidationError as error:
         raise SettingsError("\n".join(map(_sentence, error.errors()))) from None
     _check_secret(settings)
+    _check_lease(settings)
     return settings
 
 
@@ -125,6 +128,17 @@ def _check_secret(settings: Settings) -> None:
         raise SettingsError("SHOWDOWN_AUTH__SECRET is not set: make one with openssl rand -hex 32")
     if secret is not None and len(secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
         raise SettingsError(f"SHOWDOWN_AUTH__SECRET is shorter than {MIN_SECRET_BYTES} bytes")
+
+
+def _check_lease(settings: Settings) -> None:
+    nodes = settings.nodes
+    shortest = BEATS_PER_LEASE * nodes.heartbeat_seconds
+    if nodes.lease_seconds < shortest:
+        raise SettingsError(
+            f"SHOWDOWN_NODES__LEASE_SECONDS is {nodes.lease_seconds:g}, shorter than "
+            f"{BEATS_PER_LEASE} heartbeats ({shortest:g}): a node that lives would be taken for "
+            "dead; make it longer, or SHOWDOWN_NODES__HEARTBEAT_SECONDS shorter"
+        )
 
 
 def describe(section: BaseModel, prefix: str = "SHOWDOWN_") -> list[tuple[str, str, str]]:

@@ -92,6 +92,20 @@ class MessageId:
         return cls(int(ms), int(seq), room)
 
     @classmethod
+    def cursor(cls, text: str, room: str) -> Self:
+        """Read where a page of a room's history begins.
+
+        Raises:
+            ValidationFailed: it is no message's id of that room.
+        """
+        try:
+            if (found := cls.parse(text)).room == room:
+                return found
+        except NotFound:
+            pass
+        raise _problem("message_id", "It is no message of this room.", "before")
+
+    @classmethod
     def parse(cls, text: str) -> Self:
         """Read what `str()` wrote.
 
@@ -195,8 +209,8 @@ def _invisible(character: str) -> bool:
     return character in BLANK or unicodedata.category(character) in _INVISIBLE
 
 
-def _problem(kind: str, message: str) -> ValidationFailed:
-    return ValidationFailed(errors=[FieldProblem(field="text", message=message, type=kind)])
+def _problem(kind: str, message: str, field: str = "text") -> ValidationFailed:
+    return ValidationFailed(errors=[FieldProblem(field=field, message=message, type=kind)])
 
 
 @lru_cache(maxsize=8)  # the settings have one list; tests have some

@@ -201,7 +201,7 @@ async def refresh(cmd: Refresh, ctx: Context) -> TokenAnswer:
         RateLimited: too many refreshes of the sign-in.
         Unauthenticated: no such sign-in, or past its time.
         TokenRevoked: signed out, or the token was spent before: then its sign-in ends.
-        Banned: the account is; the refresh token stays good for after the ban.
+        Banned: the account is, which ended this sign-in as all others.
     """
     family = cmd.refresh_token.partition(".")[0]
     await ctx.world.rates.refresh(family)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from state.friends import Friends
     from state.ledger import Posting
     from state.live import Live
+    from state.moderation import Moderation
     from state.profiles import Profiles
     from state.rates import Rates
     from state.tokens import Tokens
@@ -78,7 +79,6 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a
 """Of a player, an account or a duel."""
 Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 """An idempotency key, or a client's own id of a message."""
-
 Amount = Annotated[int, Field(ge=1, le=INT64_MAX)]
 """Coins."""
 
@@ -90,7 +90,7 @@ class Caller:
     """Who asks: a signed-in account, and for events the player that it plays as.
 
     `family` is the sign-in that the token descends from; `token_id` is its `jti`;
-    `expires_at` is in milliseconds since the epoch.
+    `expires_at` and `muted_until`, by a moderator, are in milliseconds since the epoch.
     """
 
     account_id: str
@@ -100,6 +100,7 @@ class Caller:
     expires_at: int
     player_id: str = ""
     name: str = ""
+    muted_until: int = 0
 
     @property
     def moderates(self) -> bool:
@@ -202,6 +203,7 @@ class World:
     duels: Duels
     friends: Friends
     economy: Economy
+    moderation: Moderation
     belongings: Belongings
     deletions: Deletions
     publisher: Publisher

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -212,7 +212,7 @@ async def history(cmd: ReadHistory, ctx: Context) -> HistoryReply:
         Forbidden: it is not the caller's to read.
     """
     room = Room.named(cmd.room)
-    before = _before(cmd)
+    before = MessageId.cursor(cmd.before, cmd.room) if cmd.before else None
     await _check_access(room, ctx)
     page = await ctx.world.archive.history(room.name, before, cmd.limit)
     return HistoryReply(messages=page.messages, next_before=page.next_before)
@@ -238,6 +238,7 @@ async def edit(cmd: EditMessage, ctx: Context) -> MessageReply:
     room = Room.named(message_id.room)
     if room.kind is Kind.WHISPER and not ctx.caller.moderates:
         await ctx.world.friends.refuse_blocked(*room.ids)  # it would say something new
+    await _note("edit_message", message_id, ctx)
     message = await ctx.world.archive.change(message_id, lambda one: editor.edit(one, text))
     await _publish("chat:edited", message, ctx)
     return MessageReply(message=message)
@@ -252,7 +253,9 @@ async def delete(cmd: OneMessage, ctx: Context) -> MessageReply:
         Forbidden: it is not the caller's to change, or not any more.
         StaleVersion: others were faster every time.
     """
-    message = await ctx.world.archive.change(_message_id(cmd, ctx), _editor(ctx).delete)
+    message_id = _message_id(cmd, ctx)
+    await _note("delete_message", message_id, ctx)
+    message = await ctx.world.archive.change(message_id, _editor(ctx).delete)
     # Deleted before, it is told again: the first time may have died before it was told.
     await _publish("chat:deleted", message, ctx)
     return MessageReply(message=message)
@@ -265,12 +268,14 @@ async def report(cmd: ReportMessage, ctx: Context) -> ReportReply:
     Raises:
         NotFound: there is no such message, or it is not the caller's to see.
         Forbidden: its room is not the caller's to read.
+        RateLimited: the caller reports more than LIMITS__REPORTS_PER_HOUR.
     """
     message_id = _message_id(cmd, ctx)
     await _check_access(Room.named(message_id.room), ctx)
     message = await ctx.world.archive.find(message_id)
-    report_id = await ctx.world.archive.report(message, _author(ctx), cmd.reason, ctx.now())
-    return ReportReply(report_id=report_id)
+    await ctx.world.rates.report(ctx.player_id)
+    reports, reporter = ctx.world.moderation.reports, _author(ctx)
+    return ReportReply(report_id=await reports.file(message, reporter, cmd.reason, ctx.now()))
 
 
 @command("chat:typing", InRoom)
@@ -363,6 +368,15 @@ async def _members(ids: list[str], world: World) -> list[Member]:
     return [Member(id=one, name=presence[one].name, status=presence[one].status) for one in ids]
 
 
+async def _note(
+    action: Literal["edit_message", "delete_message"], of: MessageId, ctx: Context
+) -> None:
+    # Before it is done, for want of a step common to both stores: what was done is in the log.
+    if ctx.caller.moderates:
+        message = await ctx.world.archive.find(of)
+        await ctx.world.moderation.actions.note(ctx.caller.account_id, action, message)
+
+
 def _author(ctx: Context) -> Author:
     return Author(id=ctx.player_id, name=ctx.caller.name)
 
@@ -385,15 +399,3 @@ def _message_id(cmd: OneMessage, ctx: Context) -> MessageId:
     if room.kind is Kind.WHISPER and ctx.player_id not in room.ids and not ctx.caller.moderates:
         raise NotFound("There is no such message.")
     return message_id
-
-
-def _before(cmd: ReadHistory) -> MessageId | None:
-    if cmd.before is None:
-        return None
-    try:
-        before = MessageId.parse(cmd.before)
-    except NotFound:
-        before = None
-    if before is None or before.room != cmd.room:
-        raise ValidationFailed.of("before", "It is no message of this room.", "message_id")
-    return before

@@ -66,14 +66,21 @@ class Running:
     """A handler at work, and why it was told to stop."""
 
     task: asyncio.Task[Outcome]
+    ended: asyncio.Future[None]
     why: Why = ""
     raised: Exception | None = None
 
     def stop(self, why: Why) -> None:
-        """Cancel it, unless it was told before."""
+        """Cancel it, unless it was told before; one that does not listen is left behind."""
         if not self.why and not self.task.done():
             self.why = why
             self.task.cancel()
+            self.ended.get_loop().call_later(SWALLOWED_SECONDS, self.release)
+
+    def release(self, _: object = None) -> None:
+        """Wait for it no longer."""
+        if not self.ended.done():
+            self.ended.set_result(None)
 
 
 class TaskWorker:
@@ -152,7 +159,10 @@ class TaskWorker:
         running = self._start(attempt, trace_id)
         self.running[attempt.id] = running
         try:
-            await self._ended_or_told(running)
+            # By hand: asyncio.wait costs as much as all the rest of our bookkeeping.
+            timer = running.ended.get_loop().call_later(self.task.timeout, running.stop, "timeout")
+            await running.ended
+            timer.cancel()
         finally:
             del self.running[attempt.id]
             running.task.cancel()
@@ -170,7 +180,9 @@ class TaskWorker:
                 raise
 
         guarded = self._tools.guard("job", self.task.name, trace_id, call, limited=False)
-        running = Running(asyncio.ensure_future(guarded))
+        loop = asyncio.get_running_loop()
+        running = Running(asyncio.ensure_future(guarded, loop=loop), loop.create_future())
+        running.task.add_done_callback(running.release)
         return running
 
     async def _call(self, attempt: Attempt) -> Any:
@@ -183,13 +195,6 @@ class TaskWorker:
         if self.task.profile.durable:
             await self._tools.orders.done(attempt.id, result)
         return result
-
-    async def _ended_or_told(self, running: Running) -> None:
-        await asyncio.wait((running.task,), timeout=self.task.timeout)
-        if not running.task.done() and not running.why:
-            running.stop("timeout")
-        if not running.task.done():
-            await asyncio.wait((running.task,), timeout=SWALLOWED_SECONDS)
 
     async def _outcome(self, running: Running, attempt: Attempt, trace_id: str) -> Any:
         task = running.task

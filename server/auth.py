@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
-from game.errors import Forbidden, NotFound, Unauthenticated
+from game.errors import Forbidden, NotFound, TokenRevoked, Unauthenticated
 from handlers.base import Caller, Id, Payload
 from server.boundary import valid
-from state.accounts import Account, Accounts
+from state.accounts import Account, Accounts, Character
 from state.tokens import Claims, Tokens
 
 
@@ -50,13 +50,14 @@ class Authenticator:
             character = await self._accounts.character_of(account.id, asked.character_id)
         except NotFound:
             raise Forbidden("The character is not yours.") from None
-        return _caller(claims, role=account.role, player_id=character.id, name=character.name)
+        return _caller(claims, account, character)
 
     async def bearer(self, header: str) -> Caller:
         """Let a REST call in, by its Authorization header.
 
         Raises:
             Unauthenticated, TokenExpired, TokenRevoked: the token is not good.
+            Banned: the account is, which ended its tokens.
         """
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
@@ -71,17 +72,24 @@ class Authenticator:
 
     async def _checked(self, token: str) -> Claims:
         claims = self._tokens.read(token)
-        await self._tokens.check(claims)
+        try:
+            await self._tokens.check(claims)
+        except TokenRevoked:  # what a ban does as well, and then that is the reason
+            (await self._account(claims)).refuse_banned(self._now())
+            raise
         return claims
 
 
-def _caller(claims: Claims, *, role: str = "", player_id: str = "", name: str = "") -> Caller:
+def _caller(
+    claims: Claims, account: Account | None = None, character: Character | None = None
+) -> Caller:
     return Caller(
         account_id=claims.account_id,
-        role=role or claims.role,
+        role=account.role if account else claims.role,
         family=claims.family,
         token_id=claims.token_id,
         expires_at=claims.expires_at,
-        player_id=player_id,
-        name=name,
+        player_id=character.id if character else "",
+        name=character.name if character else "",
+        muted_until=account.muted_until if account else 0,
     )

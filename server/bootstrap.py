@@ -41,6 +41,7 @@ from state.duels import Duels
 from state.economy import Economy
 from state.friends import Friends
 from state.live import Clock, Live
+from state.moderation import Moderation
 from state.profiles import Profiles
 from state.rates import Rates
 from state.recovery import Recovery
@@ -128,6 +129,7 @@ def build(
         duels=duels,
         friends=Friends(documents, settings.social, clock),
         economy=economy,
+        moderation=Moderation.build(documents, clock, metrics.open_reports.set),
         belongings=Belongings(documents, redis, economy.ledger),
         deletions=Deletions(documents, settings.auth.fresh_seconds * 1000, clock),
         publisher=publisher,

@@ -128,6 +128,9 @@ class Metrics:
             "showdown_audit_findings", "What the last audit of the books found.", **worst
         )
         self.jobs = JobMetrics(self.registry)
+        self.open_reports = Gauge(
+            "showdown_open_reports", "Reports that no moderator has resolved.", **worst
+        )
         self.archived = Counter("showdown_chat_archived_total", "Messages archived.", **made)
 
     def count_request(self, kind: str, name: str, outcome: str, seconds: float) -> None:

@@ -105,4 +105,4 @@ async def recheck_sessions(reception: Reception, tokens: Tokens, now: Callable[[
         revoked = await tokens.revoked(families[start : start + TOGETHER])
         for session in sessions:
             if session.caller.family in revoked:
-                reception.end(session, Disconnect.TOKEN_REVOKED)
+                reception.end(session, revoked[session.caller.family])

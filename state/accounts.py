@@ -2,16 +2,17 @@
 
 | collection | document | indexes |
 | --- | --- | --- |
-| `accounts` | `{_id, role, created_at, username?, …_lower?, password?, banned_until?}` | a |
-| `characters` | `{_id, account_id, slot, name, created_at}` | b |
+| `accounts` | `{_id, role, created_at, username?, …_lower?, password?, …}` | a |
+| `characters` | `{_id, account_id, slot, name, name_lower, created_at}` | b |
 | `families` | `{_id, account_id, current, revoked, created_at, expires_at}` | c |
 
 a: `username_lower`, unique and sparse, since guests have none. b: `account_id` and `slot`,
-unique: the cap and the order in one. c: `expires_at`, which deletes; `account_id`.
+unique: the cap and the order in one; `name_lower`, for the moderators' search.
+c: `expires_at`, which deletes; `account_id`.
 
 A character is a player: its id is the player's id. A family is one sign-in: the chain of
-refresh tokens that descend from it, of which only the newest is good. `banned_until` is
-in milliseconds since the epoch.
+refresh tokens that descend from it, of which only the newest is good. What moderators write
+into an account (`banned_until`, `muted_until`, …) is in desk.py.
 """
 
 from __future__ import annotations
@@ -21,26 +22,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from config.settings import Settings, SettingsError
 from game import names
 from game.errors import Banned, Conflict, NotFound, Unauthenticated, ValidationFailed
+from game.moderation import FOREVER
 from state.documents import Document, DocumentStore
 from state.ids import new_id, new_secret
 from state.passwords import Passwords
 
 PLAYER, ADMIN = "player", "admin"
+BY_ID = (("_id", 1),)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who signs in; guests have no user name. `banned_until` is in milliseconds."""
+    """Who signs in; guests have no user name. `…_until` in milliseconds, 0 for never."""
 
     id: str
     username: str | None
     role: str
     banned_until: int
+    muted_until: int = 0
 
     def refuse_banned(self, now: int) -> None:
         """Let accounts pass that are not banned.
@@ -48,6 +53,8 @@ class Account:
         Raises:
             Banned: the account is, at this moment.
         """
+        if self.banned_until >= FOREVER:
+            raise Banned
         if self.banned_until > now:
             raise Banned(retry_after=(self.banned_until - now) / 1000)
 
@@ -168,7 +175,7 @@ class Accounts:
         if await self.passwords.verify(found["password"], password):
             return []
         await self._replace_password(found, password)
-        return await self._revoke_all(found["_id"])
+        return await self.revoke_all(found["_id"])
 
     # Characters
 
@@ -225,7 +232,11 @@ class Accounts:
     # Sign-ins
 
     async def sign_in(self, account: Account) -> SignIn:
-        """Begin a family."""
+        """Begin a family.
+
+        Raises:
+            Banned: the account is.
+        """
         family, secret = new_id(), new_secret()
         document = {
             "_id": family,
@@ -236,7 +247,10 @@ class Accounts:
             "expires_at": self._date() + self._refresh_life,
         }
         await self._documents.call("families", "insert_one", document)
-        return SignIn(family, account, f"{family}.{secret}")
+        # Read again: a ban or another role either ends this family too, or is seen here.
+        current = await self.account(account.id)
+        current.refuse_banned(self._now())
+        return SignIn(family, current, f"{family}.{secret}")
 
     async def rotate(self, refresh_token: str) -> SignIn | Spent:
         """Spend a refresh token for a new one.
@@ -246,15 +260,15 @@ class Accounts:
 
         Raises:
             Unauthenticated: no such sign-in, or past its time.
-            Banned: the account is; the token stays good for after the ban.
+            Banned: the account is; the token is not spent.
         """
         family, _, secret = refresh_token.partition(".")
         found = await self._documents.call("families", "find_one", {"_id": family})
         if found is None or found["expires_at"] <= self._date():
             raise Unauthenticated("The sign-in is past its time; sign in again.")
+        account = await self._owner(found)
+        account.refuse_banned(self._now())
         if found["current"] == _digest(secret) and not found["revoked"]:
-            account = await self._owner(found)
-            account.refuse_banned(self._now())
             fresh = new_secret()
             if await self._swap(family, secret, fresh):
                 return SignIn(family, account, f"{family}.{fresh}")
@@ -263,7 +277,17 @@ class Accounts:
 
     async def revoke(self, family: str) -> None:
         """End a sign-in: its refresh token is good no more."""
-        await self._set("families", {"_id": family}, {"revoked": True})
+        await self._documents.update_guarded("families", {"_id": family}, {"revoked": True})
+
+    async def revoke_all(self, account_id: str) -> list[str]:
+        """End all sign-ins of an account; returns them, whose access tokens are still good."""
+        query = {"account_id": account_id}
+        families = [one["_id"] async for one in self._documents.each("families", query, sort=BY_ID)]
+        if families:
+            ended = {"$set": {"revoked": True}}
+            writes = [UpdateOne({"_id": family}, ended, hint="_id_") for family in families]
+            await self._documents.call("families", "bulk_write", writes, ordered=False)
+        return families
 
     # Inside
 
@@ -301,6 +325,7 @@ class Accounts:
             "account_id": account_id,
             "slot": slot,
             "name": name,
+            "name_lower": name.lower(),
             "created_at": self._date(),
         }
         try:
@@ -312,32 +337,21 @@ class Accounts:
     async def _swap(self, family: str, secret: str, fresh: str) -> bool:
         guard = {"_id": family, "current": _digest(secret), "revoked": False}
         expires_at = self._date() + self._refresh_life
-        return await self._set(
+        return await self._documents.update_guarded(
             "families", guard, {"current": _digest(fresh), "expires_at": expires_at}
         )
 
     async def _replace_password(self, found: Document, password: str) -> None:
         # Guarded by the old hash: of nodes that start at once, one writes.
         guard = {"_id": found["_id"], "password": found["password"]}
-        await self._set("accounts", guard, {"password": await self.passwords.hash(password)})
-
-    async def _revoke_all(self, account_id: str) -> list[str]:
-        query = {"account_id": account_id}
-        await self._documents.call("families", "update_many", query, {"$set": {"revoked": True}})
-        families: list[str] = await self._documents.call("families", "distinct", "_id", query)
-        return families
+        fields = {"password": await self.passwords.hash(password)}
+        await self._documents.update_guarded("accounts", guard, fields)
 
     async def _one(self, collection: str, query: Document) -> Document:
         found: Document | None = await self._documents.call(collection, "find_one", query)
         if found is None:
             raise NotFound
         return found
-
-    async def _set(self, collection: str, guard: Document, fields: Document) -> bool:
-        done = await self._documents.call(
-            collection, "update_one", guard, {"$set": fields}, hint="_id_"
-        )
-        return bool(done.matched_count)
 
     def _date(self) -> datetime:
         return datetime.fromtimestamp(self._now() / 1000, UTC)
@@ -349,7 +363,9 @@ def account_of(document: Document) -> Account:
         id=document["_id"],
         username=document.get("username"),
         role=document["role"],
-        banned_until=document.get("banned_until", 0),
+        # The driver's own integers are no commands' arguments for Redis.
+        banned_until=int(document.get("banned_until", 0)),
+        muted_until=int(document.get("muted_until", 0)),
     )
 
 

@@ -1,9 +1,8 @@
-"""Chat for ever: history, changes and reports, over the rooms' streams and MongoDB.
+"""Chat for ever: history and changes, over the rooms' streams and MongoDB.
 
 | collection | document | indexes |
 | --- | --- | --- |
 | `messages` | `{_id: message id, room, from: {id, name}, text, sent_at, edited_at?, deleted?, rev}` | `room, _id`: a room's pages |
-| `reports` | `{_id, message: ChatMessage, reporter: {id, name}, reason, reported_at}` | none |
 
 A message is in its room's stream (messages.py), which is the truth about it as long as it
 holds it, or else in the archive: the archiver takes nothing out of a stream before the
@@ -13,14 +12,10 @@ archive has it as it is. So whatever is older than a stream's oldest entry is ar
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
-
-from pymongo.errors import DuplicateKeyError
 
 from config.settings import Settings
-from game.chat import Author, Change, ChatMessage, MessageId
+from game.chat import Change, ChatMessage, MessageId
 from game.errors import DependencyUnavailable, NotFound, StaleVersion
 from state import messages
 from state.archiver import Archiver
@@ -124,23 +119,11 @@ class Archive:
                 return changed.message
         raise StaleVersion
 
-    async def report(self, message: ChatMessage, reporter: Author, reason: str, at: int) -> str:
-        """Keep a message as it is now for the moderators; returns the report's id.
-
-        A player's second report of a message is his first one.
-        """
-        key = f"{message['id']}/{reporter['id']}"
-        report_id = sha256(key.encode()).hexdigest()[:20]
-        document = {
-            "_id": report_id,
-            "message": message,
-            "reporter": reporter,
-            "reason": reason,
-            "reported_at": at,
-        }
-        with suppress(DuplicateKeyError):
-            await self._documents.call("reports", "insert_one", document)
-        return report_id
+    async def after(self, message_id: MessageId, limit: int) -> list[ChatMessage]:
+        """What was said next in its room, the oldest message first, as far as it is archived."""
+        query: Document = {"room": message_id.room, "_id": {"$gt": str(message_id)}}
+        found = await self._documents.find("messages", query, sort=[("_id", 1)], limit=limit)
+        return [messages.from_document(document).message for document in found]
 
     # Inside
 
@@ -184,6 +167,5 @@ class Archive:
 
     async def _save_in_archive(self, message_id: MessageId, changed: Stored) -> bool:
         guard = {"_id": str(message_id), "rev": changed.rev - 1}
-        update = {"$set": messages.changed_fields(messages.change_of(changed))}
-        saved = await self._documents.call("messages", "update_one", guard, update, hint="_id_")
-        return bool(saved.matched_count)
+        fields = messages.changed_fields(messages.change_of(changed))
+        return await self._documents.update_guarded("messages", guard, fields)

@@ -105,6 +105,30 @@ class DocumentStore:
             async for document in found.sort(list(sort)):
                 yield document
 
+    async def update_guarded(self, collection: str, guard: Document, fields: Document) -> bool:
+        """Set fields of the document that has the guard's `_id`, if it has its other fields too.
+
+        A read and a write by `_id` in one transaction: SecantusDB answers a guarded update
+        with a scan of the collection, whatever hint it is given.
+
+        Returns:
+            whether there was such a document.
+
+        Raises:
+            StaleVersion: others changed it all the time.
+            DependencyUnavailable: MongoDB did not answer; the write may have happened.
+        """
+        which = {"_id": guard["_id"]}
+
+        async def attempt(tx: Transaction) -> bool:
+            found = await tx.call(collection, "find_one", which)
+            if found is None or any(found.get(name) != guard[name] for name in guard):
+                return False
+            await tx.call(collection, "update_one", which, {"$set": fields}, hint="_id_")
+            return True
+
+        return await self.transaction(attempt)
+
     async def transaction(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Do some reads and writes as one step, all of them or none.
 

@@ -16,3 +16,8 @@ def new_id() -> str:
 def new_secret() -> str:
     """256 bits as URL-safe text, for what is proved by knowing it."""
     return secrets.token_urlsafe(SECRET_BYTES)
+
+
+def new_timed_id(at: int, number: int = 0) -> str:
+    """20 lower-case hex characters that sort by their time (ms) as text, then by a number."""
+    return f"{at:012x}{number:02x}{secrets.token_hex(3)}"

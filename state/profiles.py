@@ -62,7 +62,8 @@ class Profiles:
         if wait_ms > 0:
             raise RateLimited("A name stays for a while.", retry_after=wait_ms / 1000)
         former = [*found.get("former", []), {"name": found["name"], "until": now}]
-        return {"name": name, "renamed_at": now, "former": former[-FORMER:]}
+        fields = {"name": name, "name_lower": name.lower(), "renamed_at": now}
+        return {**fields, "former": former[-FORMER:]}
 
     async def register(self, account_id: str, username: str, password: str) -> Account:
         """Make a guest's account one with a user name and a password.

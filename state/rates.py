@@ -2,7 +2,7 @@
 
 | key | type | TTL | owner |
 | --- | --- | --- | --- |
-| `{auth}:calls:<what>:<hash>` | list of ms | a minute | its expiry |
+| `{auth}:calls:<what>:<hash>` | list of ms | the window: a minute or an hour | its expiry |
 | `{auth}:logins:<hash>` | counter | the lock's seconds | its expiry, or a right password |
 
 Addresses, names and sign-ins are hashed: bounded in length, and no personal data.
@@ -18,6 +18,7 @@ from game.errors import RateLimited
 from state.connect import Argument, RedisStore, Script
 
 MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
 
 WINDOW = Script("rates_window")
 ATTEMPT = Script("rates_attempt")
@@ -29,6 +30,7 @@ class Rates:
     def __init__(self, redis: RedisStore, settings: Settings) -> None:
         self._redis = redis
         self._per_minute = settings.limits.auth_per_minute
+        self._reports = settings.limits.reports_per_hour
         self._failures = settings.auth.login_failures
         self._lock_ms = settings.auth.lock_seconds * 1000
 
@@ -51,6 +53,15 @@ class Rates:
             DependencyUnavailable: Redis did not answer.
         """
         await self._run(WINDOW, _key("calls:refresh", family), self._per_minute, MINUTE_MS)
+
+    async def report(self, player_id: str) -> None:
+        """Count a report of a player, which a person has to read.
+
+        Raises:
+            RateLimited: as many as an hour allows were counted; this one was not.
+            DependencyUnavailable: Redis did not answer.
+        """
+        await self._run(WINDOW, _key("calls:report", player_id), self._reports, HOUR_MS)
 
     async def attempt_login(self, username: str, address: str) -> None:
         """Count a password before it is checked, as if it were wrong.

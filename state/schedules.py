@@ -63,7 +63,6 @@ class ScheduleBook:
         Raises:
             NotFound: there is none of that name.
         """
-
         # One guarded write: a scan of some dozens. A transaction would leave its locks behind
         # when its process is killed, and no schedule would move for as long.
         which = {"_id": name, **(expected or {})}

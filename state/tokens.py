@@ -2,7 +2,7 @@
 
 | key | type | TTL | owner |
 | --- | --- | --- | --- |
-| `{auth}:revoked:<family>` | string | an access token's life and a minute | its expiry |
+| `{auth}:revoked:<family>` | string: why | an access token's life and a minute | its expiry |
 
 Every access token belongs to a sign-in, so a revocation needs no key per token.
 """
@@ -17,6 +17,7 @@ import jwt
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from config.settings import Settings
+from game.disconnects import Disconnect
 from game.errors import TokenExpired, TokenRevoked, Unauthenticated
 from state.accounts import Account
 from state.connect import RedisStore
@@ -27,6 +28,7 @@ MAX_CHARS = 4_096  # ours have some 300; what is longer is not worth decoding
 # A refresh that was under way while its family was revoked issues a token that ends a
 # little later than the others; no handler takes this long.
 SLACK_SECONDS = 60
+TOGETHER = 500  # revocations in one round trip
 
 # PyJWT's own clock is off: exp is checked below, against the clock that was passed in.
 OPTIONS: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
@@ -124,25 +126,28 @@ class Tokens:
         if await self.revoked([claims.family]):
             raise TokenRevoked
 
-    async def revoke(self, *families: str) -> None:
-        """End all access tokens of these sign-ins now.
+    async def revoke(self, *families: str, code: Disconnect = Disconnect.TOKEN_REVOKED) -> None:
+        """End all access tokens of these sign-ins now; `code` is what their sockets are told.
 
         Raises:
             DependencyUnavailable: Redis did not answer; some may have been revoked.
         """
-        seconds = self._seconds + SLACK_SECONDS
-        await self._redis.batch([("SET", _key(family), 1, "EX", seconds) for family in families])
+        why, seconds = code.value, self._seconds + SLACK_SECONDS
+        for start in range(0, len(families), TOGETHER):
+            some = families[start : start + TOGETHER]
+            await self._redis.batch([("SET", _key(one), why, "EX", seconds) for one in some])
 
-    async def revoked(self, families: Sequence[str]) -> set[str]:
-        """Those of the sign-ins that were revoked, in one round trip.
+    async def revoked(self, families: Sequence[str]) -> dict[str, Disconnect]:
+        """Those of the sign-ins that were revoked, and why, in one round trip.
 
         Raises:
             DependencyUnavailable: Redis did not answer.
         """
         if not families:
-            return set()
+            return {}
         marks = await self._redis.call("MGET", *map(_key, families))
-        return {family for family, mark in zip(families, marks, strict=True) if mark}
+        known = zip(families, marks, strict=True)
+        return {family: Disconnect(mark) for family, mark in known if mark}
 
 
 def _key(family: str) -> str:

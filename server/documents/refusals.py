@@ -57,7 +57,7 @@ def titles(*classes: type[GameError]) -> Refusals:
 
 
 ALWAYS = titles(errors.DependencyUnavailable, errors.HandlerTimeout, errors.Internal)
-SIGNED_IN = titles(errors.Unauthenticated, errors.TokenExpired, errors.TokenRevoked)
+SIGNED_IN = titles(errors.Unauthenticated, errors.TokenExpired, errors.TokenRevoked, errors.Banned)
 BODY = titles(errors.MalformedPayload, errors.PayloadTooLarge, errors.ValidationFailed)
 GIVEN = titles(errors.ValidationFailed)
 CALLS: Refusals = {errors.RateLimited: "The account calls more often than it may."}

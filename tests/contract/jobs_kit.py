@@ -76,7 +76,7 @@ class Bench:
 
     async def until(self, true: Callable[[], object], seconds: float = 15.0) -> None:
         async with asyncio.timeout(seconds):
-            while not true():
+            while not true():  # noqa: ASYNC110 - processes tell
                 await asyncio.sleep(0.01)
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from handlers.base import Caller, Connection, Context, Once, World
 from handlers.catalogue import CATALOGUE
+from state.documents import DocumentStore
 
 COMMANDS = {command.event: command for command in CATALOGUE.commands}
 
@@ -83,4 +84,11 @@ class Player:
         return reply
 
     def as_moderator(self) -> Player:
+        """With a token that says so; actions go by the account, see `appointed`."""
         return replace(self, caller=replace(self.caller, role="moderator"))
+
+    async def appointed(self, documents: DocumentStore, role: str = "moderator") -> Player:
+        """The account has the role, too."""
+        which, change = {"_id": self.caller.account_id}, {"$set": {"role": role}}
+        await documents.call("accounts", "update_one", which, change)
+        return replace(self, caller=replace(self.caller, role=role))

@@ -24,6 +24,9 @@ from state.duels import Duels
 from state.friends import Friends
 from state.ids import new_id
 from state.live import Clock, Live, Seat
+from state.migrations import m0041_moderation
+from state.moderation import Moderation
+from state.rates import Rates
 from tests.contract.players_kit import Player, Recorder, Socket
 
 SETTINGS = Settings()
@@ -34,21 +37,23 @@ SignIn = Callable[[str], Awaitable[Player]]
 
 
 @pytest.fixture
-def world(redis: RedisStore, documents: DocumentStore) -> World:
+async def world(redis: RedisStore, documents: DocumentStore) -> World:
     clock = Clock()
+    await m0041_moderation.run(documents)
     return World(
         settings=SETTINGS,
         now=clock,
         accounts=Accounts(documents, SETTINGS, clock),
         profiles=cast("Any", None),
         tokens=cast("Any", None),
-        rates=cast("Any", None),
+        rates=Rates(redis, SETTINGS),
         live=Live(redis, SETTINGS.limits, "n1", 10),
         chat=Chat(redis, SETTINGS),
         archive=Archive(documents, redis, SETTINGS),
         duels=Duels(redis, SETTINGS),
         friends=Friends(documents, SETTINGS.social, clock),
         economy=cast("Any", None),
+        moderation=Moderation.build(documents, clock),
         belongings=cast("Any", None),
         deletions=cast("Any", None),
         publisher=cast("Publisher", Recorder()),
@@ -350,16 +355,19 @@ async def test_others_messages_are_changed_by_moderators_only(ann: Player, bob: 
     assert edited["message"]["from"]["id"] == ann.id
 
 
-async def test_a_muted_author_may_delete_and_not_edit(ann: Player, bob: Player) -> None:
+async def test_a_muted_author_may_delete_and_not_edit(
+    ann: Player, bob: Player, documents: DocumentStore
+) -> None:
+    moderator = await bob.appointed(documents)
     await ann("chat:join", room="global")
     message = await ann.says("hi")
-    await bob.as_moderator()("chat:mute", player_id=ann.id)
+    await moderator("chat:mute", player_id=ann.id)
     with pytest.raises(Muted) as muted:
         await ann("chat:edit", message_id=message["id"], text="ho")
     assert 290 < (muted.value.retry_after or 0) <= 300
     assert (await ann("chat:delete", message_id=message["id"]))["message"]["deleted"]
     with pytest.raises(Conflict):
-        await bob.as_moderator()("chat:edit", message_id=message["id"], text="ho")
+        await moderator("chat:edit", message_id=message["id"], text="ho")
 
 
 @pytest.mark.parametrize("message_id", ["x", "1763800000000-00001@global", "1-1@lobby"])
@@ -382,10 +390,10 @@ async def test_a_message_is_reported_once_by_each(ann: Player, bob: Player, eve:
 
 
 async def test_a_moderator_mutes_and_unmutes_and_all_devices_are_told(
-    world: World, ann: Player, bob: Player, told: Recorder
+    world: World, ann: Player, bob: Player, told: Recorder, documents: DocumentStore
 ) -> None:
     await ann("chat:join", room="global")
-    moderator = bob.as_moderator()
+    moderator = await bob.appointed(documents)
     muted = await moderator("chat:mute", player_id=ann.id, seconds=60, reason="Calm down.")
     assert abs(muted["muted_until"] - world.now() - 60_000) < 5_000
     assert told.last() == [("chat:muted", muted, rooms.player(ann.id))]
@@ -399,9 +407,11 @@ async def test_a_moderator_mutes_and_unmutes_and_all_devices_are_told(
 
 @pytest.mark.parametrize("event", ["chat:mute", "chat:unmute"])
 async def test_only_moderators_mute_and_only_who_exists(
-    ann: Player, bob: Player, event: str
+    ann: Player, bob: Player, event: str, documents: DocumentStore
 ) -> None:
-    with pytest.raises(Forbidden):
-        await ann(event, player_id=bob.id)
+    for pretender in (ann, ann.as_moderator()):
+        with pytest.raises(Forbidden):
+            await pretender(event, player_id=bob.id)
+    moderator = await ann.appointed(documents)
     with pytest.raises(NotFound):
-        await ann.as_moderator()(event, player_id=NOBODY)
+        await moderator(event, player_id=NOBODY)

@@ -17,7 +17,7 @@ from state import messages
 from state.archive import Archive
 from state.connect import RedisStore
 from state.documents import DocumentStore
-from tests.contract.chat_kit import ANN, BOB, ROOM, TAIL, Lobby, Mortal, small
+from tests.contract.chat_kit import ROOM, TAIL, Lobby, Mortal, small
 
 
 @pytest.fixture
@@ -207,24 +207,3 @@ async def test_a_message_that_is_archived_meanwhile_is_changed_there(lobby: Lobb
     changed = await archive.change(said[0], slowly)
     lobby.model[str(said[0])] = changed
     assert await lobby.stored() == list(lobby.model.values())
-
-
-# Reports
-
-
-async def test_a_report_keeps_what_was_said(lobby: Lobby) -> None:
-    (first,) = await lobby.say_some(1)
-    message = await lobby.archive.find(first)
-    report_id = await lobby.archive.report(message, BOB, "rude", 17)
-    await lobby.delete(first)
-    again = await lobby.archive.report(await lobby.archive.find(first), BOB, "very rude", 18)
-    other = await lobby.archive.report(message, ANN, "me", 19)
-    assert again == report_id != other
-    found = await lobby.documents.call("reports", "find_one", {"_id": report_id})
-    assert found == {
-        "_id": report_id,
-        "message": message,
-        "reporter": BOB,
-        "reason": "rude",
-        "reported_at": 17,
-    }

@@ -24,7 +24,7 @@ class Pay(TaskPayload):
     to: str = "ann"
 
 
-def paying(paid: list[str], fails: bool = False) -> Task[Pay]:
+def paying(paid: list[str], *, fails: bool = False) -> Task[Pay]:
     async def pay(job: Pay, ctx: JobContext) -> str:
         paid.append(ctx.job_id)
         if fails:

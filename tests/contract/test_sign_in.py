@@ -77,6 +77,7 @@ class Node:
             duels=elsewhere,
             friends=elsewhere,
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
+            moderation=elsewhere,
             belongings=elsewhere,
             deletions=elsewhere,
             publisher=cast("Any", self.publisher),

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from config.sections import Auth, Redis
 from config.settings import Settings
+from game.disconnects import Disconnect
 from game.errors import DependencyUnavailable, TokenExpired, TokenRevoked, Unauthenticated
 from state.accounts import Account
 from state.connect import RedisStore
@@ -165,14 +166,14 @@ async def test_a_sign_in_revoked_on_one_node_is_revoked_on_another(
         with pytest.raises(TokenRevoked):
             await there.check(claims)
         await there.check(other)
-        assert await there.revoked(["f1", "f2", "f3"]) == {"f1"}
+        assert await there.revoked(["f1", "f2", "f3"]) == {"f1": Disconnect.TOKEN_REVOKED}
 
 
 async def test_many_sign_ins_are_revoked_and_asked_for_together(tokens: Tokens) -> None:
     families = [f"f{number}" for number in range(2_000)]
-    await tokens.revoke(*families[:1_000])
-    assert await tokens.revoked(families) == set(families[:1_000])
-    assert await tokens.revoked([]) == set()
+    await tokens.revoke(*families[:1_000], code=Disconnect.BANNED)
+    assert await tokens.revoked(families) == dict.fromkeys(families[:1_000], Disconnect.BANNED)
+    assert await tokens.revoked([]) == {}
 
 
 async def test_a_revocation_outlives_every_token_and_then_vanishes(

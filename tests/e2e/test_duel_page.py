@@ -90,7 +90,8 @@ async def hand(guest: Guest) -> list[str | None]:
 async def test_a_duel_goes_on_after_the_server_was_killed_and_started_again(
     stores: Stores, room: Room
 ) -> None:
-    server = Server(**on(stores, DUELS__ROUND_SECONDS=60, NODES__LEASE_SECONDS=2))
+    lease = {"NODES__LEASE_SECONDS": 2, "NODES__HEARTBEAT_SECONDS": 0.5}
+    server = Server(**on(stores, DUELS__ROUND_SECONDS=60, **lease))
     await server.start()
     bob, ann = await room.guest(server.url, "Bob"), await room.guest(server.url, "Ann")
     await ann.challenge(bob)

@@ -26,6 +26,7 @@ PASSWORD = "correct horse"
 NOBODY = "0" * 20
 MOVES = {"hit", "stand", "double", "split", "insure"}
 GAMES = 300
+NO_DAY = {"task": "reports.economy", "payload": {"day": "2026-19-01"}}
 ELSEWHERE = {("on.server.notice", True)}  # tests/integration/test_audit.py
 HOLD_ALL = [0, 1, 2, 3, 4]
 
@@ -48,12 +49,15 @@ async def test_all_that_is_documented_happens_as_documented(
     await session(lone, table)
     await chat(lone, table)
     await moderation(lone, table)
+    await review(lone, table)
+    await sanctions(lone, table)
     await presence(lone, table)
     await friends(lone, table)
     await duels(lone, table)
     await wallet(lone, table)
     await shop(lone, table)
     await blackjack(lone, table)
+    await jobs(lone, table)
     async with stripe() as bank:
         server = host.start(Server, BLACKJACK__IDLE_SECONDS=1, **at_bank(bank))
         await purchases(server, table, bank, documents)
@@ -191,6 +195,43 @@ async def moderation(server: Server, table: Table) -> None:
     await moderator.do("chat:unmute", player_id=ann.id)
     for event in ("chat:mute", "chat:unmute"):
         assert await ann.fails(event, player_id=ann.id) == "forbidden"
+
+
+async def review(server: Server, table: Table) -> None:
+    """A message is reported, looked at, and its report closed."""
+    url, room, admin = server.url, new_room(), await table.admin(server.url)
+    ann, bob = await table.seat(url), await table.seat(url)
+    token, low = admin.tokens["access_token"], bob.tokens["access_token"]
+    await ann.do("chat:join", room=room)
+    sent = (await ann.do("chat:send", room=room, text="boo"))["message"]
+    which = await bob.do("chat:report", message_id=sent["id"], reason="rude")
+    one = f"/moderation/reports/{which['report_id']}"
+    reads = ["/moderation/reports", one, "/moderation/players?name=ann"]
+    reads += [f"/moderation/players/{ann.id}", "/moderation/sanctions?kind=mute"]
+    for path in (*reads, "/moderation/log?action=mute&limit=1"):
+        assert (await table.call("GET", url, path, token=token))[0] == 200
+        assert (await table.call("GET", url, path, token=low))[0] == 403
+    body = {"action": "mute", "note": "seen", "seconds": 5}
+    assert (await table.post(url, f"{one}/resolve", body, token))[0] == 200
+    assert (await table.post(url, f"{one}/resolve", body, token))[0] == 409
+    assert (await table.call("GET", url, "/moderation/reports?status=x", token=token))[0] == 422
+
+
+async def sanctions(server: Server, table: Table) -> None:
+    url, admin, ann = server.url, await table.admin(server.url), await table.seat(server.url)
+    token, body = admin.tokens["access_token"], {"reason": "rude"}
+    for what in ("mute", "unmute", "ban", "unban"):
+        path = f"/moderation/players/{ann.id}/{what}"
+        assert (await table.post(url, path, body, token))[0] == 200
+        assert (await table.post(url, path, {}, token))[0] == 422
+        if what == "ban":
+            assert (await ann.next("server:disconnect"))["code"] == "banned"
+    mine = {"username": f"mia-{uuid4().hex[:12]}", "password": PASSWORD}
+    _, tokens = await table.post(url, "/auth/register", mine)
+    path, role = f"/accounts/{tokens['account']['id']}/role", {"role": "moderator", **body}
+    assert (await table.call("PUT", url, path, role, token))[0] == 200
+    own = f"/accounts/{admin.tokens['account']['id']}/role"
+    assert (await table.call("PUT", url, own, role, token))[0] == 403
 
 
 async def presence(server: Server, table: Table) -> None:
@@ -332,6 +373,68 @@ async def purchases(server: Server, table: Table, bank: Stripe, documents: Contr
             assert answer.status == status
             documents.called("POST", path, status, await answer.json(content_type=None), body=paid)
     await ann.next("purchase:changed")
+
+
+async def jobs(server: Server, table: Table) -> None:
+    admin = await table.admin(server.url)
+    token = admin.tokens["access_token"]
+
+    async def call(status: int, method: str, path: str, body: object = None) -> Any:
+        said, answer = await table.call(method, server.url, path, body, token)
+        assert said == status, answer
+        return answer
+
+    dead = [await call(202, "POST", "/jobs", NO_DAY) for _ in range(2)]
+    letters = [(await admin.next("jobs:dead_letter", seconds=30))["id"] for _ in dead]
+    await call(422, "POST", "/jobs", {"task": "reports.economy", "payload": {"day": 1}})
+    waiting = {"task": "reports.economy", "delay": 600}
+    items = (await call(202, "POST", "/jobs/batch", {"jobs": [waiting, {"task": "none"}]}))["jobs"]
+    assert [item["ok"] for item in items] == [True, False]
+    await call(422, "POST", "/jobs/batch", {"jobs": []})
+    job = f"/jobs/{items[0]['id']}"
+    assert (await call(200, "GET", job))["job"]["state"] == "delayed"
+    assert (await call(202, "DELETE", job))["job"]["state"] == "cancelled"
+    await call(409, "DELETE", job)
+    await call(404, "GET", "/jobs/reports.economy-nobody")
+    await call(404, "POST", "/jobs/reports.economy-nobody/retry")
+    await call(202, "POST", f"/jobs/{letters[0]}/retry")
+    await admin.next("jobs:dead_letter", seconds=30)
+    await call(200, "GET", "/dead-letters?limit=1")
+    await call(422, "GET", "/dead-letters?limit=0")
+    await call(202, "POST", f"/dead-letters/{letters[0]}/replay")
+    await admin.next("jobs:dead_letter", seconds=30)
+    await call(404, "POST", "/dead-letters/reports.economy-nobody/replay")
+    await call(202, "POST", "/dead-letters/replay", {"ids": [letters[0], "none-1"]})
+    await admin.next("jobs:dead_letter", seconds=30)
+    await call(422, "POST", "/dead-letters/replay", {"ids": []})
+    for letter in letters:
+        await call(204, "POST", f"/dead-letters/{letter}/discard", {"reason": "no such day"})
+    await call(404, "POST", f"/dead-letters/{letters[0]}/discard", {"reason": "again"})
+    for path in ("/queues", "/schedules"):
+        assert (await table.call("GET", server.url, path))[0] == 401
+    await queues(call)
+
+
+async def queues(call: Any) -> None:
+    good, bad = "/queues/reports.economy", "/queues/none"
+    await call(200, "GET", "/queues")
+    for method, path in (
+        ("GET", "/stats"),
+        ("GET", "/jobs?state=completed"),
+        ("POST", "/pause"),
+        ("POST", "/resume"),
+        ("DELETE", "/clean?state=completed&older=60"),
+    ):
+        await call(200, method, good + path)
+        await call(404, method, bad + path)
+    new = {"name": "lately", "task": "reports.economy", "cron": "0 8 * * *"}
+    await call(201, "POST", "/schedules", new)
+    await call(409, "POST", "/schedules", new)
+    await call(200, "GET", "/schedules")
+    await call(200, "PATCH", "/schedules/lately", {"paused": True})
+    await call(404, "PATCH", "/schedules/nobody", {"paused": True})
+    await call(204, "DELETE", "/schedules/lately")
+    await call(409, "DELETE", "/schedules/audit")
 
 
 async def left_alone(server: Server, table: Table) -> None:

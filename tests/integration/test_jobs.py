@@ -95,7 +95,7 @@ async def dead_letters(server: Server, table: Table, op: Operator) -> None:
     admin = await table.admin(server.url)
     before = {"number": 200, "fails": True}
     ids = [await op.order("test.errand", payload={**before, "number": n}) for n in (200, 201)]
-    told = [await admin.next("jobs:dead_letter") for _ in ids]
+    told = [await admin.next("jobs:dead_letter", seconds=30) for _ in ids]
     assert {letter["id"] for letter in told} == set(ids)
     first = (await op.does("GET", "/dead-letters?limit=1"))["dead_letters"][0]
     assert (first["reason"], first["attempts"]) == ("made to fail", 1)
@@ -103,11 +103,11 @@ async def dead_letters(server: Server, table: Table, op: Operator) -> None:
     rest = await op.does("GET", f"/dead-letters?limit=5&before={page['next_before']}")
     assert [job["id"] for job in (*page["dead_letters"], *rest["dead_letters"])] == ids[::-1]
     await op.does("POST", f"/dead-letters/{ids[0]}/replay")
-    assert (await admin.next("jobs:dead_letter"))["id"] == ids[0]
+    assert (await admin.next("jobs:dead_letter", seconds=30))["id"] == ids[0]
     replayed = await op.does("POST", "/dead-letters/replay", ids=[*ids, "test.errand-nobody"])
     assert replayed == {"replayed": ids, "refused": {"test.errand-nobody": "not_found"}}
     for _ in ids:
-        await admin.next("jobs:dead_letter")
+        await admin.next("jobs:dead_letter", seconds=30)
     await op.does("POST", f"/dead-letters/{ids[0]}/discard", reason="a test")
     assert (await op.ask("GET", f"/jobs/{ids[0]}"))[0] == 404
     assert (await op.ask("POST", f"/jobs/{ids[0]}/retry"))[0] == 404
@@ -140,8 +140,10 @@ async def schedules(op: Operator) -> None:
     wrong = {**new, "name": "wrong", "cron": "* * * * *"}
     assert (await op.ask("POST", "/schedules", **wrong))[0] == 422
     async with asyncio.timeout(20):
-        while (ran := (await op.does("GET", "/schedules"))["schedules"][3])["last_at"] is None:
+        ran = made
+        while ran["last_at"] is None:
             await asyncio.sleep(0.1)
+            ran = (await op.does("GET", "/schedules"))["schedules"][3]
     assert ran["name"] == "often"
     ended = await op.ended(f"test.errand-s.often.{ran['last_at']}")
     assert abs(ended["result"]) == 400

@@ -166,7 +166,7 @@ def families() -> dict[str, tuple[set[str], set[str]]]:
     """Each metric as the code names it: the names of its samples, and its labels."""
     metrics = Metrics()
     found = {}
-    for instrument in vars(metrics).values():
+    for instrument in (*vars(metrics).values(), *vars(metrics.jobs).values()):
         for family in instrument.describe() if hasattr(instrument, "describe") else ():
             name, endings = family.name, {"counter": ("_total",), "gauge": ("",)}
             ends = endings.get(family.type, ("_bucket", "_sum", "_count"))

@@ -120,6 +120,13 @@ def test_a_weak_secret_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch)
     assert with_environment(monkeypatch, AUTH__SECRET="é" * 16).auth.secret
 
 
+def test_a_lease_shorter_than_four_heartbeats_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match="NODES__LEASE_SECONDS is 3, shorter than 4 heartb"):
+        with_environment(monkeypatch, NODES__LEASE_SECONDS="3")
+    settings = with_environment(monkeypatch, NODES__HEARTBEAT_SECONDS="0.75")
+    assert (settings.nodes.lease_seconds, settings.nodes.heartbeat_seconds) == (3, 0.75)
+
+
 def test_every_setting_is_described_and_no_secret_is(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = with_environment(
         monkeypatch,
