@@ -18,6 +18,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from config.jobs import Jobs
+from config.ladder import Leaderboards, Match
+from config.outbound import Email, Notifications, Push, Webhooks
 from config.sections import (
     Admin,
     Audit,
@@ -73,12 +75,18 @@ class Settings(BaseSettings):
     admin: Admin = Admin()
     limits: Limits = Limits()
     duels: Duels = Duels()
+    match: Match = Match()
+    leaderboards: Leaderboards = Leaderboards()
     economy: Economy = Economy()
     rob: Rob = Rob()
     blackjack: Blackjack = Blackjack()
     purchases: Purchases = Purchases()
     settlement: Settlement = Settlement()
     audit: Audit = Audit()
+    webhooks: Webhooks = Webhooks()
+    notifications: Notifications = Notifications()
+    email: Email = Email()
+    push: Push = Push()
     jobs: Jobs = Jobs()
     chat: Chat = Chat()
     presence: Presence = Presence()

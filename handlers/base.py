@@ -32,6 +32,7 @@ from handlers.ports import DeadLetter, Jobs, Provider, Schedules, Settlement
 if TYPE_CHECKING:
     from config.settings import Settings
     from game.disconnects import Disconnect
+    from handlers.ways import Ways
     from state.accounts import Accounts
     from state.archive import Archive
     from state.belongings import Belongings
@@ -40,9 +41,11 @@ if TYPE_CHECKING:
     from state.duels import Duels
     from state.economy import Economy
     from state.friends import Friends
+    from state.ladder import Ladder
     from state.ledger import Posting
     from state.live import Live
     from state.moderation import Moderation
+    from state.outbound import Outbound
     from state.profiles import Profiles
     from state.rates import Rates
     from state.tokens import Tokens
@@ -203,7 +206,10 @@ class World:
     duels: Duels
     friends: Friends
     economy: Economy
+    outbound: Outbound
+    ways: Ways
     moderation: Moderation
+    ladder: Ladder
     belongings: Belongings
     deletions: Deletions
     publisher: Publisher

@@ -27,7 +27,9 @@ from game.chat import (
     masking,
 )
 from game.errors import Forbidden, Muted, NotFound, ValidationFailed
+from game.events import chat_reported
 from handlers.base import Context, Empty, Id, Key, Once, Payload, World, command, periodic
+from handlers.telling import happened
 from state.chat import Refused
 
 JOIN_MESSAGES = 50  # protocol.md, chat:join
@@ -274,8 +276,11 @@ async def report(cmd: ReportMessage, ctx: Context) -> ReportReply:
     await _check_access(Room.named(message_id.room), ctx)
     message = await ctx.world.archive.find(message_id)
     await ctx.world.rates.report(ctx.player_id)
-    reports, reporter = ctx.world.moderation.reports, _author(ctx)
-    return ReportReply(report_id=await reports.file(message, reporter, cmd.reason, ctx.now()))
+    reports, at = ctx.world.moderation.reports, ctx.now()
+    report_id = await reports.file(message, _author(ctx), cmd.reason, at)
+    reported = chat_reported(message, report_id, ctx.player_id, cmd.reason, at)
+    await happened(ctx.world, reported)
+    return ReportReply(report_id=report_id)
 
 
 @command("chat:typing", InRoom)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -13,16 +14,17 @@ from typing_extensions import TypedDict
 
 from game import duels as rules
 from game import rooms
-from game.duel_views import DuelView, RoundView, may_see, view_for
+from game.duel_views import DuelView, may_see, view_for
 from game.duels import Duel
 from game.economy import INT64_MAX
 from game.errors import AlreadyInDuel, Conflict, DuelOver, InsufficientFunds, NotFound
+from game.notifications import challenged
 from handlers.base import Context, Id, Key, Nothing, Payload, World, command, periodic
-from state.duels import Step
+from handlers.fights import SEED_BYTES, announce, begun, leave_queue, with_presence
+from handlers.telling import notify_away
 from state.ids import new_id
 from state.live import Attendance, Left
 
-SEED_BYTES = 32
 DEADLINE_SECONDS = 0.2  # how often each node looks: a round's end is late by half of it
 RETRY_MS = 500  # until it is known whether a fighter's node lives
 SILENT_BEATS = 2.5  # beats that a node may miss before its players' clocks are doubted
@@ -65,21 +67,6 @@ class MaybeDuelReply(TypedDict):
     duel: DuelView | None
 
 
-class OpponentView(TypedDict):
-    """Whether the other fighter is there, and by when (ms) he must be back if he is not."""
-
-    duel_id: str
-    player_id: str
-    connected: bool
-    deadline: int | None
-
-
-class RoundNews(RoundView):
-    """A round's showdown; hands and ranks by player id, no winner if they are equal."""
-
-    duel_id: str
-
-
 # --- the challenge ------------------------------------------------------------------------
 
 
@@ -117,6 +104,8 @@ async def challenge(cmd: Challenge, ctx: Context) -> DuelReply:
     if answer is mine:
         theirs = view_for(duel, opponent.id)
         await ctx.world.publisher.emit("duel:challenged", theirs, rooms.player(opponent.id))
+        await notify_away(ctx.world, opponent.id, challenged(duel))
+        await leave_queue(ctx.world, ctx.player_id, "in_duel")
     return answer
 
 
@@ -133,14 +122,11 @@ async def accept(cmd: WhichDuel, ctx: Context) -> DuelReply:
         StaleVersion: others were faster every time.
     """
     await _prepare(cmd.duel_id, ctx)
-
-    async def rule(duel: Duel) -> Duel:
-        for fighter in duel.fighters:
-            duel = await _with_presence(ctx.world, duel, fighter.id, ctx.now())
-        connected = {fighter.id: fighter.connected for fighter in duel.fighters}
-        return rules.accept(duel, ctx.player_id, connected, ctx.now())
-
-    return await _step(cmd.duel_id, ctx, rule)
+    rule = partial(begun, ctx.world, by=ctx.player_id)
+    accepted = await _step(cmd.duel_id, ctx, rule)
+    for fighter in accepted["duel"]["players"]:
+        await leave_queue(ctx.world, fighter["id"], "in_duel")
+    return accepted
 
 
 async def _check_cover(duel: Duel, ctx: Context) -> None:
@@ -241,13 +227,13 @@ async def _act_for(world: World, duel_id: str, player_id: str, act: Act) -> Duel
         return act(duel, player_id, world.now())
 
     step = await world.duels.step(duel_id, rule)
-    await _announce(world, step)
+    await announce(world, step)
     return step.after
 
 
 async def _step(duel_id: str, ctx: Context, rule: Any) -> DuelReply:
     step = await ctx.world.duels.step(duel_id, rule)
-    await _announce(ctx.world, step)
+    await announce(ctx.world, step)
     return DuelReply(duel=view_for(step.after, ctx.player_id))
 
 
@@ -296,15 +282,9 @@ async def _note_presence(world: World, player_id: str, at: int) -> None:
         return
 
     async def rule(duel: Duel) -> Duel:
-        return await _with_presence(world, duel, player_id, at)
+        return await with_presence(world, duel, player_id, at)
 
-    await _announce(world, await world.duels.step(duel_id, rule))
-
-
-async def _with_presence(world: World, duel: Duel, player_id: str, at: int) -> Duel:
-    # Read after the duel: whoever saves last has seen the newest of both.
-    there = await world.live.attendance(player_id)
-    return rules.presence(duel, player_id, there.sockets > 0, there.seq, at)
+    await announce(world, await world.duels.step(duel_id, rule))
 
 
 # --- the clock ----------------------------------------------------------------------------
@@ -329,7 +309,7 @@ async def _serve(world: World, duel_id: str) -> None:
         await world.duels.schedule(duel_id, 0, None)
         return
     if step.changed:
-        await _announce(world, step)
+        await announce(world, step)
     else:
         at = max(rules.next_deadline(step.after) or 0, world.now() + RETRY_MS)
         await world.duels.schedule(duel_id, step.after.version, at)
@@ -353,46 +333,3 @@ async def _tick(world: World, duel: Duel) -> Duel:
 def _known_alive(there: Attendance, world: World) -> bool:
     silence = world.now() - there.alive_at
     return silence <= SILENT_BEATS * world.settings.nodes.heartbeat_seconds * 1000
-
-
-# --- telling ------------------------------------------------------------------------------
-
-
-async def _announce(world: World, step: Step) -> None:
-    """Tell the two and the spectators what a step changed, each with his own view."""
-    if not step.changed:
-        return
-    for result in view_for(step.after, None)["rounds"][len(step.before.rounds) :]:
-        news: RoundNews = {"duel_id": step.after.id, **result}
-        await _tell(world, step.after, "duel:round", [news] * 3)
-    await _tell_of_absence(world, step)
-    first, second = step.after.fighters
-    views = [view_for(step.after, who) for who in (first.id, second.id, None)]
-    await _tell(world, step.after, "duel:state", views)
-    if step.after.status == step.before.status:
-        return
-    if step.after.status != "active":
-        await _tell(world, step.after, "duel:ended", views)
-        await world.publisher.empty(rooms.spectators(step.after.id))
-    await world.publisher.presence_changed([fighter.id for fighter in step.after.fighters])
-
-
-async def _tell_of_absence(world: World, step: Step) -> None:
-    first, second = step.after.fighters
-    for before, now, other in zip(
-        step.before.fighters, (first, second), (second, first), strict=True
-    ):
-        if before.connected != now.connected:
-            news = OpponentView(
-                duel_id=step.after.id,
-                player_id=now.id,
-                connected=now.connected,
-                deadline=rules.away_deadline(step.after, now.id),
-            )
-            await world.publisher.emit("duel:opponent", news, rooms.player(other.id))
-
-
-async def _tell(world: World, duel: Duel, event: str, each: Sequence[object]) -> None:
-    audience = [rooms.player(fighter.id) for fighter in duel.fighters]
-    for room, data in zip([*audience, rooms.spectators(duel.id)], each, strict=True):
-        await world.publisher.emit(event, data, room)

@@ -10,19 +10,21 @@ from game.chat import ChatMessage, MutedEvent
 from game.disconnects import Farewell
 from game.duel_views import DuelView
 from game.errors import ErrorObject
+from game.notifications import Notification
 from handlers.accounts import Renamed
 from handlers.base import ServerEvent
 from handlers.blackjack import EndedGame
 from handlers.chat import TypingEvent
-from handlers.duels import OpponentView, RoundNews
+from handlers.fights import MatchLeft, OpponentView, RoundNews
 from handlers.friends import FriendsChanged
+from handlers.matchmaking import MatchFound
 from handlers.ports import DeadLetter
 from handlers.presence import PresenceReply
 from handlers.purchases import OrderNews
-from handlers.reactions import WalletChanged
-from handlers.rob import Notification
+from handlers.reactions import RatingChanged, WalletChanged
 from handlers.session import ServerNotice, SessionReady
 from handlers.transfers import BatchState
+from handlers.webhooks import WebhookDisabled
 from handlers.withdrawals import WithdrawalState
 
 THE_ROOM = "everybody in the room, the sender too; of a whisper, all connections of the two"
@@ -60,6 +62,12 @@ EVENTS = (
         "server:notice",
         ServerNotice,
         "The audit of the books found something.",
+        "administrators",
+    ),
+    ServerEvent(
+        "webhook:disabled",
+        WebhookDisabled,
+        "A webhook is sent nothing more; `PATCH …/webhooks/{id}` enables it again.",
         "administrators",
     ),
     ServerEvent(
@@ -102,6 +110,24 @@ EVENTS = (
         "duel:ended", DuelView, "The duel is over; a last `duel:state` came before.", ALL_OF_THEM
     ),
     ServerEvent(
+        "match:found",
+        MatchFound,
+        "An opponent was found, and the duel has begun.",
+        "all connections of both",
+    ),
+    ServerEvent(
+        "match:left",
+        MatchLeft,
+        "The player waits for no opponent any more, without one.",
+        "all connections of the player",
+    ),
+    ServerEvent(
+        "rating:changed",
+        RatingChanged,
+        "A duel was rated, some moments after its end.",
+        "all connections of each fighter",
+    ),
+    ServerEvent(
         "wallet:changed",
         WalletChanged,
         "A wallet has another balance.",
@@ -110,7 +136,7 @@ EVENTS = (
     ServerEvent(
         "notification",
         Notification,
-        "The player was robbed, or was to be.",
+        "There is a notification for the player; it is kept, too.",
         "all connections of that player",
     ),
     ServerEvent(

@@ -7,10 +7,11 @@ from typing import Annotated
 from pydantic import StringConstraints
 from typing_extensions import TypedDict
 
-from game import rooms
+from game import events, rooms
 from game.errors import NotFound
 from game.purchases import Order, Status
 from handlers.base import Context, Id, Key, Nothing, Payload, World, command, periodic, route
+from handlers.telling import happened
 from state.ledger import Done
 
 GRANT_SECONDS = 5.0
@@ -158,6 +159,8 @@ async def grant_paid(world: World) -> None:
 
 async def _heard(world: World, done: Done) -> Order:
     order: Order = done.answer
+    if order.status == "refunded":  # there may have been no coins left to take
+        await happened(world, events.purchase_moved("purchase.refunded", order, world.now()))
     if done.postings:
         await world.react(done.postings)
         news = OrderNews(order=_view(order))

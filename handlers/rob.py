@@ -7,7 +7,6 @@ import secrets
 from typing_extensions import TypedDict
 
 from game import rob as rules
-from game import rooms
 from handlers.base import Context, Id, Key, Payload, command
 
 
@@ -31,23 +30,6 @@ class AttemptReply(TypedDict):
     again_at: int
 
 
-class RobberView(TypedDict):
-    """Who tried."""
-
-    id: str
-    name: str
-
-
-class Notification(TypedDict):
-    """Something that a player should see; `by` is who did it, `at` in ms."""
-
-    kind: str
-    by: RobberView
-    success: bool
-    amount: int
-    at: int
-
-
 @command("rob:attempt", Attempt)
 async def attempt(cmd: Attempt, ctx: Context) -> AttemptReply:
     """Rob another player.
@@ -68,17 +50,4 @@ async def attempt(cmd: Attempt, ctx: Context) -> AttemptReply:
     done = await robberies.attempt(ctx.player_id, cmd.victim_id, cmd.key, rolls)
     answer: AttemptReply = done.answer
     await ctx.world.react(done.postings)
-    if done.fresh:
-        await _tell(ctx, cmd.victim_id, answer)
     return answer
-
-
-async def _tell(ctx: Context, victim_id: str, answer: AttemptReply) -> None:
-    news = Notification(
-        kind="robbed",
-        by=RobberView(id=ctx.player_id, name=ctx.caller.name),
-        success=answer["success"],
-        amount=answer["amount"],
-        at=ctx.now(),
-    )
-    await ctx.world.publisher.emit("notification", news, rooms.player(victim_id))

@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 from game.duel_views import DuelView
 from game.errors import Forbidden
 from handlers.base import Context, Payload, World, command
+from handlers.fights import MatchView
 from state.live import Left
 
 
@@ -38,13 +39,15 @@ class Resume(TypedDict):
     """What the player was at: the chat rooms that the connection is in, his duel, his mute.
 
     `duel` is the one that he fights, else the one that he has offered, else the newest that
-    was offered to him. `muted_until` is in ms. Both are null when there is none.
+    was offered to him. `muted_until` is in ms. `match` says that he waits for an opponent.
+    They are null when there is none.
     `friend_requests` is how many wait for his answer.
     """
 
     rooms: list[str]
     duel: DuelView | None
     muted_until: int | None
+    match: MatchView | None
     friend_requests: int
 
 

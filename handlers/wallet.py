@@ -55,10 +55,14 @@ class EntryView(TypedDict):
 
 
 class LedgerReply(TypedDict):
-    """Entries, the newest first; null as the cursor when there are no more."""
+    """Entries, the newest first; null as the cursor when there are no more.
+
+    `names` are those of the players in them, as far as they are still there.
+    """
 
     entries: list[EntryView]
     next_before: str | None
+    names: dict[str, str]
 
 
 class TransferReply(TypedDict):
@@ -81,7 +85,9 @@ async def ledger(cmd: PageOfLedger, ctx: Context) -> LedgerReply:
     """What happened to the caller's wallet."""
     page = await ctx.world.economy.ledger.page(ctx.player_id, cmd.before, cmd.limit)
     entries = [_entry(posting, ctx.player_id) for posting in page.postings]
-    return LedgerReply(entries=entries, next_before=page.next_before)
+    others = {player for entry in entries for player in entry["players"]}
+    names = await ctx.world.accounts.names(sorted(others))
+    return LedgerReply(entries=entries, next_before=page.next_before, names=names)
 
 
 @command("wallet:transfer", Transfer)

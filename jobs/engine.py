@@ -1,31 +1,26 @@
-"""BullMQ, behind a fence: the only module that knows it.
+"""BullMQ, behind a fence: only this module and engine_worker.py know it.
 
 The queues are BullMQ's own, below the prefix `{bull}` (one hash tag, so that they live on a
 cluster too): Node services and Bull Board can read them. What was found broken in
 bullmq 3.4.4 (docs/dependencies.md) is mended or kept out here, and
-tests/contract/test_engine_defects.py holds this module to it.
+tests/contract/test_engine_defects.py holds both to it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import re
-import time
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import bullmq
 from bullmq import redis_connection
-from bullmq.custom_errors import DelayedError
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from config.logging import get_logger
 from game.errors import Conflict
 from handlers.ports import NORMAL
 from state.breaker import Breaker
@@ -33,34 +28,15 @@ from state.connect import AWAY
 
 PREFIX = "{bull}"
 BACKOFF = "showdown"  # a type that BullMQ does not know, so that it asks us
-GIVE_UP = -1
 PRIORITY_SCORE = 0x100000000  # what a priority is worth in the set `prioritized`
-# A worker that waits for a job looks in between: for one that was delayed elsewhere, or
-# held back by a limit, nobody rings.
-DRAIN_SECONDS, LIMITED_SECONDS = 1.0, 0.2
-RETRY_MS = 500  # between two tries to reach Redis
 CONNECTIONS = 60  # of one worker: some three a job
-CLOSE_SECONDS = 2.0
 SAME_TIME = 200  # jobs that failed in the same millisecond, on the edge of a page
 IDENTITY = re.compile(r"^[a-z][a-z0-9_.]*-[A-Za-z0-9_.-]+$")
 STATES = ("wait", "paused", "prioritized", "delayed", "active", "completed", "failed")
 
-log = get_logger(__name__)
 
 # Every queue and worker reads 35 scripts; their texts are the same for all.
 redis_connection.loadScript = functools.cache(redis_connection.loadScript)
-
-
-class FailedError(Exception):
-    """An attempt failed: why, and seconds to the next one; None: there shall be none."""
-
-    def __init__(self, reason: str, delay: float | None) -> None:
-        super().__init__(reason)
-        self.delay_ms = GIVE_UP if delay is None else max(1, round(delay * 1000))
-
-
-class HandBackError(Exception):
-    """The job shall be somebody else's; that is no failed attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,217 +240,6 @@ def _stored(job: Any) -> Stored:
         result=job.returnvalue,
         reason=job.failedReason,
     )
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One try of a job, in the hands of its worker."""
-
-    id: str
-    data: dict[str, Any]
-    number: int
-    last: bool
-    waited: float
-    """Seconds since it could have started."""
-    _job: Any = field(repr=False)
-    _token: str = field(repr=False)
-    _lock_ms: int = field(repr=False)
-
-    async def progress(self, done: int, total: int) -> None:
-        """Show how far it has come."""
-        await self._job.updateProgress({"done": done, "total": total})
-
-    async def hold(self) -> bool:
-        """Renew the lock; False when it is somebody else's."""
-        scripts = self._job.backend.scripts
-        return bool(await scripts.extendLock(self.id, self._token, self._lock_ms))
-
-
-Process = Callable[[Attempt], Awaitable[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How a worker works."""
-
-    concurrency: int
-    lock_seconds: float
-    stalls: int
-    stop_seconds: float
-    at_once: int | None = None
-    rate: tuple[int, float] | None = None
-
-    def options(self, redis: Any) -> dict[str, Any]:
-        """As BullMQ wants them."""
-        limited = self.at_once is not None or self.rate is not None
-        lock_ms = round(self.lock_seconds * 1000)
-        options: dict[str, Any] = {
-            "connection": redis,
-            "prefix": PREFIX,
-            "autorun": False,
-            "concurrency": self.concurrency,
-            "lockDuration": lock_ms,
-            "stalledInterval": lock_ms // 2,
-            "maxStalledCount": self.stalls,
-            "runRetryDelay": RETRY_MS,
-            "drainDelay": LIMITED_SECONDS if limited else DRAIN_SECONDS,
-            "settings": {"backoffStrategy": _delay},
-        }
-        if self.rate:
-            jobs, seconds = self.rate
-            options["limiter"] = {"max": jobs, "duration": round(seconds * 1000)}
-        return options
-
-
-def _delay(_made: int, _type: str, error: Exception, _job: Any) -> int:
-    return error.delay_ms if isinstance(error, FailedError) else GIVE_UP
-
-
-class _Worker(bullmq.Worker):
-    """BullMQ's, which waits for its limits, and keeps nothing when it closes."""
-
-    limitUntil: int  # noqa: N815 - BullMQ's name
-
-    async def waitForJob(self) -> int:  # noqa: N802 - BullMQ's name
-        """As BullMQ, but a rate that is used up is waited for: there it is never read."""
-        if self.limitUntil > 0:
-            await asyncio.sleep(min(self.limitUntil / 1000, DRAIN_SECONDS))
-            self.limitUntil = 0
-            return 0
-        waited: int = await super().waitForJob()
-        return waited
-
-    async def getNextJob(self, token: str) -> Any:  # noqa: N802 - BullMQ's name
-        """As BullMQ, but what comes while we close goes back: there nobody would run it."""
-        job = await super().getNextJob(token)
-        if job and self.closing:
-            await _hand_back(job, token)
-            return None
-        return job
-
-
-async def _hand_back(job: Any, token: str) -> None:
-    with suppress(TypeError):  # it is somebody else's already
-        await job.moveToDelayed(round(time.time() * 1000), token)
-
-
-class Worker:
-    """Takes jobs out of one queue and has them processed, for as long as `run` runs.
-
-    Args:
-        process: gets an Attempt; returns the result, or raises FailedError or HandBackError.
-        lost: told the ids of jobs that are somebody else's now.
-        died: told of a dead letter: its id, the attempts made, and the reason.
-    """
-
-    def __init__(
-        self,
-        queue: str,
-        url: str,
-        terms: Terms,
-        process: Process,
-        lost: Callable[[list[str]], None],
-        died: Callable[[str, int, str], None],
-    ) -> None:
-        self.queue = queue
-        self._url = url
-        self._terms = terms
-        self._process = process
-        self._lost = lost
-        self._died = died
-        self._worker: Any = None
-
-    @property
-    def running(self) -> bool:
-        """Whether it takes jobs."""
-        return self._worker is not None and self._worker.running
-
-    async def run(self) -> None:
-        """Work until closed; ends earlier when BullMQ's loop ends by itself."""
-        redis = client(self._url, 30.0, 40)
-        # In a thread: it reads the scripts.
-        self._worker = worker = await asyncio.to_thread(self._make, redis)
-        try:
-            # Until it knows the version it waits in whole seconds, and is late.
-            await worker.blockingRedisConnection.getRedisVersion()
-            await self._limit_all_processes(redis)
-            await worker.run()
-        finally:
-            await self._end(worker)
-            await redis.aclose()
-        me = asyncio.current_task()
-        if me and me.cancelling():  # BullMQ swallows a cancellation that comes as it ends
-            raise asyncio.CancelledError
-
-    def _make(self, redis: Any) -> Any:
-        worker = _Worker(self.queue, self._one, self._terms.options(redis))
-        worker.on("error", self._error)
-        worker.on("lockRenewalFailed", self._lost)
-        worker.on("failed", self._failed)
-        return worker
-
-    async def _limit_all_processes(self, redis: Any) -> None:
-        key = f"{PREFIX}:{self.queue}:meta"
-        if self._terms.at_once:
-            await redis.hset(key, "concurrency", self._terms.at_once)
-        else:
-            await redis.hdel(key, "concurrency")
-
-    def _error(self, error: BaseException, *_: object) -> None:
-        log.warning("queue_error", queue=self.queue, error=type(error).__name__, text=str(error))
-
-    def _failed(self, job: Any, error: BaseException) -> None:
-        """BullMQ tells of every attempt that failed; only the last one is an end."""
-        if job.finishedOn:
-            self._died(job.id, job.attemptsMade, str(error))
-
-    async def _one(self, job: Any, token: str) -> Any:
-        """What BullMQ calls. No CancelledError but that of our own task may leave here: it
-        would end BullMQ's loop without a word.
-        """
-        try:
-            return await self._process(self._attempt(job, token))
-        except HandBackError:
-            await _hand_back(job, token)
-            raise DelayedError from None
-        except asyncio.CancelledError:
-            me = asyncio.current_task()
-            if me and me.cancelling():
-                raise
-            raise FailedError("cancelled by itself", 0.0) from None
-
-    def _attempt(self, job: Any, token: str) -> Attempt:
-        made = job.attemptsMade + 1
-        free_at = job.timestamp + job.delay
-        return Attempt(
-            id=job.id,
-            data=job.data,
-            number=made,
-            last=made >= job.opts.get("attempts", 1),
-            waited=max(0.0, time.time() - free_at / 1000),
-            _job=job,
-            _token=token,
-            _lock_ms=round(self._terms.lock_seconds * 1000),
-        )
-
-    def close(self) -> None:
-        """Take no more jobs; `run` ends when those that run have ended."""
-        worker = self._worker
-        if worker is None:
-            return
-        worker.closing = True
-        if worker.waiting:
-            worker.waiting.cancel()
-
-    async def _end(self, worker: Any) -> None:
-        """BullMQ's `close` shields itself from every cancellation, so it gets a bound."""
-        closing = asyncio.ensure_future(worker.close())
-        bound = self._terms.stop_seconds + CLOSE_SECONDS
-        _, late = await asyncio.wait([closing], timeout=bound)
-        if late:
-            log.warning("worker_forced", queue=self.queue)
-            await asyncio.wait([asyncio.ensure_future(worker.close(force=True))], timeout=1.0)
-        self._worker = None
 
 
 def breaker(observe: Callable[[str, str, float], None] | None = None) -> Breaker:

@@ -15,7 +15,7 @@ from config.jobs import Jobs as JobSettings
 from game.errors import GameError
 from handlers.base import World
 from jobs.base import GiveUpError, JobContext, LostError, RetryLaterError, Task
-from jobs.engine import Attempt, FailedError, HandBackError, Terms, Worker
+from jobs.engine_worker import Attempt, FailedError, HandBackError, Terms, Worker
 from jobs.metrics import JobMetrics
 from state.job_orders import JobOrders
 

@@ -180,6 +180,7 @@ async def _sample(parts: Parts) -> None:
     metrics.pool_in_use.labels("mongo").set(parts.documents.in_use)
     for state, count in (await parts.world.duels.counts()).items():
         metrics.duels.labels(state).set(count)
+    metrics.match_waiting.set(await parts.world.ladder.matches.count())
 
 
 def _application(parts: Parts, forwarder: Forwarder) -> web.Application:

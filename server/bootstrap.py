@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from config.settings import Settings
 from handlers import reactions
 from handlers.base import Catalogue, World
+from handlers.ways import Ways
 from jobs.base import Task
 from jobs.office import Office
 from server import payments, settlement
@@ -22,9 +23,12 @@ from server.broadcast import Adapter, Clients, Hub, RoomPublisher
 from server.documents.pages import ApiPages
 from server.health import Details, Health
 from server.http_address import Addresses
+from server.mail import Smtp
 from server.metrics import Metrics
 from server.nodes import Membership
+from server.outgoing import Outgoing
 from server.pages import Pages
+from server.push import WebPush
 from server.reception import Reception
 from server.session import Places
 from server.sockets import SocketServer
@@ -40,8 +44,10 @@ from state.documents import DocumentStore
 from state.duels import Duels
 from state.economy import Economy
 from state.friends import Friends
+from state.ladder import Ladder
 from state.live import Clock, Live
 from state.moderation import Moderation
+from state.outbound import Outbound
 from state.profiles import Profiles
 from state.rates import Rates
 from state.recovery import Recovery
@@ -127,9 +133,12 @@ def build(
         chat=Chat(redis, settings),
         archive=Archive(documents, redis, settings, metrics.archived.inc),
         duels=duels,
+        outbound=Outbound.build(documents, settings, clock),
+        ways=_ways(settings, metrics, secret.get_secret_value()),
         friends=Friends(documents, settings.social, clock),
         economy=economy,
         moderation=Moderation.build(documents, clock, metrics.open_reports.set),
+        ladder=Ladder.build(redis, documents, settings, clock, metrics.match_wait.observe),
         belongings=Belongings(documents, redis, economy.ledger),
         deletions=Deletions(documents, settings.auth.fresh_seconds * 1000, clock),
         publisher=publisher,
@@ -205,6 +214,32 @@ def build(
         ),
         pages=Pages(),
         api_pages=ApiPages(catalogue, settings),
+    )
+
+
+def _ways(settings: Settings, metrics: Metrics, secret: str) -> Ways:
+    hooks, push = settings.webhooks, settings.push
+
+    def count_of(kind: str) -> Callable[[str], None]:
+        return lambda outcome: metrics.outgoing.labels(kind, outcome).inc()
+
+    pushed = Outgoing(
+        private=push.private,
+        seconds=push.timeout_seconds,
+        slots=hooks.concurrency,
+        count=count_of("push"),
+    )
+    return Ways(
+        webhooks=Outgoing(
+            private=hooks.private,
+            seconds=hooks.timeout_seconds,
+            slots=hooks.concurrency,
+            count=count_of("webhook"),
+        ),
+        disabled=metrics.webhooks_disabled.inc,
+        mail=Smtp(settings.email, count_of("email")) if settings.email.host else None,
+        push=WebPush(push, push.secret.get_secret_value() if push.secret else secret, pushed),
+        secret=secret,
     )
 
 

@@ -18,6 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from jobs.metrics import JobMetrics
 
 # From 0.5 ms, a fast handler, to the handler's time-out.
+WAIT_SECONDS = (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -127,9 +128,27 @@ class Metrics:
         self.audit_findings = Gauge(
             "showdown_audit_findings", "What the last audit of the books found.", **worst
         )
+        self.outgoing = Counter(
+            "showdown_outgoing_total",
+            "Webhooks, e-mails and push messages that were sent, by outcome: 2xx, 4xx, …, none.",
+            ["kind", "outcome"],
+            **made,
+        )
+        self.webhooks_disabled = Counter(
+            "showdown_webhooks_disabled_total", "Endpoints that were given up.", **made
+        )
         self.jobs = JobMetrics(self.registry)
         self.open_reports = Gauge(
             "showdown_open_reports", "Reports that no moderator has resolved.", **worst
+        )
+        self.match_waiting = Gauge(
+            "showdown_match_waiting", "Players who wait for an opponent, on all nodes.", **worst
+        )
+        self.match_wait = Histogram(
+            "showdown_match_wait_seconds",
+            "How long players waited for the opponent that this process found.",
+            buckets=WAIT_SECONDS,
+            **made,
         )
         self.archived = Counter("showdown_chat_archived_total", "Messages archived.", **made)
 

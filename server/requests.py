@@ -34,7 +34,7 @@ class Requests:
         model: type[BaseModel] = route.payload
         if request.method not in WITH_BODY:
             return valid(model.model_validate_strings, _named(route, request))
-        body = await self._body(route, request)
+        body = {} if _all_in_path(route) else await self._body(route, request)
         if not isinstance(body, dict):
             return valid(model.model_validate, body)
         given = dict(request.match_info)
@@ -68,6 +68,12 @@ class Requests:
         except (web.HTTPRequestEntityTooLarge, *BROKEN_OFF):
             raise MalformedPayload("The body is not what its header says.") from None
         return bytes(raw)
+
+
+def _all_in_path(route: Route[Any]) -> bool:
+    """A body that nobody reads does no harm, whatever it is (RFC 8058's is a form)."""
+    fields = set(route.payload.model_fields)
+    return bool(fields) and fields == set(route.in_path)
 
 
 def _named(route: Route[Any], request: web.Request) -> Mapping[str, str]:

@@ -175,8 +175,12 @@ class Batches:
         await self._documents.transaction(work)
 
     async def drop_ended(self, before: int) -> int:
-        """Delete what ended before that (ms), with its items; how many batches."""
-        query, oldest = {"ended_at": {"$lt": before}}, [("ended_at", 1)]
+        """Delete what ended before that (ms), with its items; how many batches.
+
+        Those of the house stay: they say who gave away what, and why.
+        """
+        query = {"ended_at": {"$lt": before}, "payer": {"$ne": economy.HOUSE}}
+        oldest = [("ended_at", 1)]
         dropped = 0
         while found := await self._documents.find("batches", query, sort=oldest, limit=AT_ONCE):
             for one in found:

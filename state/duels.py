@@ -4,7 +4,7 @@
 | --- | --- | --- | --- |
 | `{duels}:duel:<id>` | hash version, state (JSON) | ended: `keep_seconds` | `save` |
 | `{duels}:deadlines` | zset duel -> ms | while the duel is open | `save` |
-| `{duels}:outbox` | zset duel -> ms | ended, stake not paid | `settled` |
+| `{duels}:outbox` | zset duel -> ms | ended, what follows not done | `settled` |
 | `{duels}:active` | set of duels that are fought | while they are | `save` |
 | `{duels}:player:<player>` | duel that occupies him | while it is fought | `save` |
 | `{duels}:offer:<player>` | duel that he offered | until it is answered; TTL | `save` |
@@ -41,7 +41,7 @@ PAUSE_SECONDS = 0.02  # at the most, between two of them
 
 CREATE, SAVE = Script("duel_create"), Script("duel_save")
 DUE, SCHEDULE = Script("duel_due"), Script("duel_schedule")
-SETTLED = Script("duel_settled")
+SETTLED, PREPARE = Script("duel_settled"), Script("duel_prepare")
 
 Rule = Callable[[Duel], Awaitable[Duel]]
 
@@ -117,6 +117,11 @@ class Duels:
                 raise Conflict("The opponent has too many open challenges.")
         return answer
 
+    async def prepare(self, duel: Duel) -> None:
+        """Keep a duel that nobody offered (a match), unless it is kept: begun, or expired."""
+        args: list[Argument] = [duel.id, _dump(duel), duel.deadline or 0]
+        await self._redis.run(PREPARE, [_duel(duel.id), DEADLINES], args)
+
     async def get(self, duel_id: str) -> Duel:
         """One duel.
 
@@ -126,7 +131,7 @@ class Duels:
         state = await self._redis.call("HGET", _duel(duel_id), "state")
         if state is None:
             raise NotFound("There is no such duel.")
-        return rules.from_dict(orjson.loads(state))
+        return _load(state)
 
     async def step(self, duel_id: str, rule: Rule) -> Step:
         """Read a duel, apply a rule, save what came of it; again if somebody was faster.
@@ -159,7 +164,8 @@ class Duels:
             _turn(before, after),
         ]
         args += ["" if due is None else due, self._settings.keep_seconds]
-        args.append("1" if after.stake else "")
+        # Something follows from a result, and from the end of what may have held stakes.
+        args.append("1" if after.stake or after.status == "finished" else "")
         outcome, *more = await self._redis.run(SAVE, keys, args)
         if outcome == "busy":
             raise AlreadyInDuel(f"{after.fighters[int(more[0])].name} is in another duel.")
@@ -204,10 +210,14 @@ class Duels:
         args: list[Argument] = [duel_id, version, "" if at is None else at]
         await self._redis.run(SCHEDULE, [_duel(duel_id), DEADLINES], args)
 
-    async def ended(self) -> list[str]:
+    async def ended(self) -> list[Duel]:
         """Duels whose end something follows from, lent to this node for a moment."""
         found: list[str] = await self._redis.run(DUE, [OUTBOX], [BATCH, LEASE_MS])
-        return found
+        states = await self._redis.batch([("HGET", _duel(one), "state") for one in found])
+        for duel_id, state in zip(found, states, strict=True):
+            if state is None:  # lost: nobody can tell how it ended
+                await self.settled(duel_id)
+        return [_load(state) for state in states if state is not None]
 
     async def settled(self, duel_id: str) -> None:
         """What follows from the end of a duel is done."""
@@ -229,6 +239,10 @@ def _turn(before: Duel, after: Duel) -> str:
 
 def _dump(duel: Duel) -> bytes:
     return orjson.dumps(rules.to_dict(duel))
+
+
+def _load(state: str) -> Duel:
+    return rules.from_dict(orjson.loads(state))
 
 
 def _duel(duel_id: str) -> str:

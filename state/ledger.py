@@ -36,6 +36,7 @@ KEEP = timedelta(days=7)  # an idempotency key and its answer
 ID_BYTES = 7  # behind the 48 bits of the time and the 8 of the place
 OUTBOX_AGE_MS = 3_000  # what is untold for longer was left behind by a crash
 OUTBOX_BATCH = 200
+UNTOLD_MS = 3_600_000  # what was left untold longer ago is told late, and not in its order
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +255,13 @@ class Ledger:
             "postings", query, sort=[("untold", 1)], limit=OUTBOX_BATCH
         )
         return [_posting(document) for document in found]
+
+    async def untold_before(self, posting: Posting, account: str) -> Posting | None:
+        """The posting before this one of an account, if it is not marked as told."""
+        bounds = {"$lt": posting.id, "$gt": f"{max(0, posting.at - UNTOLD_MS):012x}"}
+        query: Document = {"accounts": account, "_id": bounds}
+        found = await self._documents.find("postings", query, sort=[("_id", -1)], limit=1)
+        return _posting(found[0]) if found and "untold" in found[0] else None
 
     def told(self, posting_ids: Iterable[str]) -> None:
         """The reactions to these postings have run; written down with the next `save_told`."""

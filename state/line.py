@@ -88,17 +88,18 @@ class Line(asyncio.Protocol):
         if len(self._waiting) >= self._bound:
             raise LineBroken("Too many commands wait for their answers.")
         answer: asyncio.Future[Any] = self._loop.create_future()
+        self.write(*command)  # first: of what cannot be packed, nobody waits for an answer
         self._waiting.append((answer, self._loop.time()))
-        self.write(*command)
         if self._watch is None:
             self._watch = self._loop.call_later(self._patience, self._look)
         return answer
 
     def write(self, *command: Argument) -> None:
         """Send a command that is answered by a push only: SUBSCRIBE and UNSUBSCRIBE."""
+        packed = hiredis.pack_command(cast("Any", command))
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(hiredis.pack_command(cast("Any", command)))
+        self._out.append(packed)
 
     def hang_up(self) -> None:
         """End the connection; who waits for an answer gets none."""

@@ -52,15 +52,18 @@ class Stakes:
 
         return await self._ledger.step(work)
 
-    async def settle(self, duel_id: str) -> Done:
+    async def settle(self, duel: Duel) -> Done:
         """Pay the winner, or give both theirs back, if the duel is over; else nothing."""
-        try:
-            duel = await self._duels.get(duel_id)
-        except NotFound:  # Redis lost it: it cannot be finished
-            return await self._settle(duel_id, None)
-        if duel.status in OPEN:
+        if duel.status in OPEN or not duel.stake:
             return Done(None, ())
-        return await self._settle(duel_id, duel.winner_id)
+        return await self._settle(duel.id, duel.winner_id)
+
+    async def settle_left(self, duel_id: str) -> Done:
+        """The same, for a duel that Redis may have lost: then it cannot be finished."""
+        try:
+            return await self.settle(await self._duels.get(duel_id))
+        except NotFound:
+            return await self._settle(duel_id, None)
 
     async def left(self) -> list[str]:
         """Duels whose money has been held for a while, to be looked at by this node."""

@@ -61,6 +61,7 @@ class Upkeep:
             "boosts": {"until": {"$lt": now - DAY_MS}},
             "blackjack": {"ended_at": {"$lt": old}},
             "audits": {"started_at": {"$lt": old}},
+            "reports": {"resolution.at": {"$lt": old}},
         }
         counts = {}
         for collection, which in over.items():

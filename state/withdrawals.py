@@ -22,7 +22,7 @@ from game import withdrawals as rules
 from game.errors import NotFound
 from game.withdrawals import Verdict, Withdrawal, WithdrawalStatus
 from state.documents import Document, DocumentStore, Transaction
-from state.ids import new_id
+from state.ids import new_timed_id
 from state.ledger import Books, Done, Ledger
 from state.tabs import close_one, open_one
 
@@ -52,7 +52,7 @@ class Withdrawals:
             IdempotencyMismatch: the key was used for something else.
         """
         at = self._ledger.now()
-        made = Withdrawal(_new_id(at), player_id, by, address, amount, at)
+        made = Withdrawal(new_timed_id(at), player_id, by, address, amount, at)
 
         async def work(books: Books) -> str:
             most = self._settings.open_withdrawals
@@ -143,11 +143,6 @@ class Withdrawals:
         # One end, whichever: another one would have the same name.
         once = f"withdrawal:{one.id}" + ("" if reason == "withdrawal" else ":end")
         await books.post(movement, self._ledger.now(), once=once)
-
-
-def _new_id(at: int) -> str:
-    """Sorts by its time, for those who look through them."""
-    return f"{at:012x}{new_id()[:8]}"
 
 
 def _tab(one: Withdrawal) -> str:

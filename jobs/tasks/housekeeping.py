@@ -28,7 +28,7 @@ async def clean(_: CleanUp, ctx: JobContext) -> dict[str, int]:
     counts = await world.upkeep.tidy(world.now())
     counts["batches"] = await world.economy.batches.drop_ended(world.now() - KEEP_DAYS * DAY_MS)
     counts["jobs"] = await _clean_queues(ctx)
-    counts["reports"] = await asyncio.to_thread(drop_old, world.settings, world.now())
+    counts["files"] = await asyncio.to_thread(drop_old, world.settings, world.now())
     return counts
 
 

@@ -20,6 +20,8 @@ NOW = 1_795_342_800_000
 SEED = "5e" * 32
 TOKEN = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl"  # noqa: S105
 ENTRY_ID = "0193e5a7c4ee" + "0" * 16
+EMAIL = "ann@example.com"
+PLACE = f"{206:016x}{2**48 - 1 - NOW:012x}{ANN}"
 JOB_CURSOR = f"{NOW}-reports.economy-{ANN}"
 MESSAGE_ID = f"{NOW}-00000@global"
 
@@ -76,8 +78,26 @@ BY_NAME: Mapping[str, Any] = {
     "players": [BOB],
     "victim_id": BOB,
     "balance": 1_000,
+    "entry_id": ENTRY_ID,
+    "batch_id": "0193e5ad1e5c7f20b4a6",
+    "address": "acct-7f3a",
+    "reference": "r-20931",
+    "paid": 1,
+    "refused": 0,
+    "cancelled": 0,
+    "index": 0,
     "amount": 100,
     "fee": 0,
+    "board": "rating",
+    "season": "2026-q4",
+    "after": PLACE,
+    "next_after": PLACE,
+    "rating": 1_658,
+    "uncertainty": 484,
+    "score": 206,
+    "change": 158,
+    "waiting_since": NOW,
+    "estimated_wait": 7_000,
     "bet": 10,
     "staked": 10,
     "cards": ["AS", "7D"],
@@ -90,7 +110,10 @@ BY_NAME: Mapping[str, Any] = {
     "currency": "eur",
     "provider": "sandbox",
     "notice": "This is a sandbox: no money moves.",
-    "url": None,
+    "url": "https://game.example/here",
+    "event_id": "evt_5f1d7a9c0b3e4d6f8a2c1b0e",
+    "link": "pYb3tAAAB",
+    "endpoint": "https://push.example/3f1f9a52",
     "ref": "",
     "seconds": 300,
     "member_count": 1,
@@ -197,7 +220,7 @@ class Examples:
 
     def _of_value(self, schema: Schema, field: str) -> Any:
         if "pattern" in schema:
-            samples = (BY_NAME.get(field, field), ANN, ENTRY_ID, JOB_CURSOR)
+            samples = (BY_NAME.get(field, field), ANN, ENTRY_ID, JOB_CURSOR, EMAIL)
             return next(one for one in samples if re.search(schema["pattern"], one))
         if field in BY_NAME:
             return BY_NAME[field]

@@ -24,6 +24,8 @@ from state.migrations import (
     m0002_orders,
     m0011_friends,
     m0012_belongings,
+    m0021_ratings,
+    m0031_outbound,
     m0041_moderation,
     m0051_transfers,
 )
@@ -49,6 +51,8 @@ MIGRATIONS = (
     Migration(2, "the index of orders", m0002_orders.run),
     Migration(11, "the indexes of friends", m0011_friends.run),
     Migration(12, "the indexes of belongings", m0012_belongings.run),
+    Migration(21, "the indexes of ratings", m0021_ratings.run),
+    Migration(31, "webhooks and notifications", m0031_outbound.run),
     Migration(41, "the queue of reports, mutes, bans and their log", m0041_moderation.run),
     Migration(51, "the indexes of batches and withdrawals", m0051_transfers.run),
 )

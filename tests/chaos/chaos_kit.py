@@ -22,7 +22,8 @@ from tests.fixtures import Stores
 from tests.harness import SECRET, Player, Server, Table
 
 # Keys of a living, quiet server that have no TTL.
-LASTING = frozenset({"{jobs}:epoch", "{live}:nodes", "{log}:last", "{log}:epoch"})
+WEALTH = frozenset({f"{{boards}}:{name}:wealth" for name in ("built", "order", "places")})
+LASTING = frozenset({"{jobs}:epoch", "{live}:nodes", "{log}:last", "{log}:epoch"}) | WEALTH
 PATIENCE = 30.0
 POLL = 0.05
 

@@ -39,7 +39,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 NAMES = [
     *("", " ", "connect", "disconnect", "connect_error", "error", "message", "*", "__proto__"),
     *(
-        "friends:list",
+        "guild:list",
         "wallet:transfer",
         "chat:Send",
         "chat:send ",

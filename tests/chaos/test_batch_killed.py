@@ -44,17 +44,12 @@ async def test_each_item_is_paid_once_whatever_is_killed(emptied: Stores, table:
             await asyncio.gather(*(server.start() for server in (*fronts, *workers)))
             items = await order(fronts, table)
             for number in range(KILLS):
-                paid = await until(
-                    lambda: statuses(documents),
-                    lambda found, enough=(number + 1) * ITEMS // (KILLS + 1): (
-                        found["paid"] > enough
-                    ),
-                    PATIENCE,
-                )
+                enough = (number + 1) * ITEMS // (KILLS + 1)
+                paid = await paid_more_than(documents, enough)
                 await workers[-1].kill()
-                print(f"killed after {paid['paid']} of {ITEMS}")  # noqa: T201 - with -s
+                print(f"killed after {paid} of {ITEMS}")  # noqa: T201 - with -s
                 workers.append(await Work(**chosen).start())
-            await until(lambda: statuses(documents), lambda found: found["paid"] == ITEMS, PATIENCE)
+            await paid_more_than(documents, ITEMS - 1)
             await until(lambda: ended(documents), bool, PATIENCE)
         finally:
             servers = [one for one in (*fronts, *workers) if one._process]
@@ -84,6 +79,13 @@ async def order(fronts: list[Server], table: Table) -> list[dict[str, Any]]:
 async def statuses(documents: DocumentStore) -> Counter[str]:
     found = await documents.find("batch_items", {}, sort=[("_id", 1)], limit=2 * ITEMS)
     return Counter(one["status"] for one in found)
+
+
+async def paid_more_than(documents: DocumentStore, count: int) -> int:
+    async def paid() -> int:
+        return (await statuses(documents))["paid"]
+
+    return await until(paid, lambda found: found > count, PATIENCE)
 
 
 async def ended(documents: DocumentStore) -> bool:

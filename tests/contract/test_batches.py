@@ -118,10 +118,12 @@ async def test_old_batches_go_with_their_items(
     batches: Batches, documents: DocumentStore, clock: Clock
 ) -> None:
     old, kept = await ordered(batches, 1), await ordered(batches, 1, key="other")
-    await batches.note(old.id, Tally(refused=1))
+    given = await ordered(batches, 1, payer="house")
+    for batch in (old, given):
+        await batches.note(batch.id, Tally(refused=1))
     assert await batches.drop_ended(clock()) == 0
     clock.forward(1)
     assert await batches.drop_ended(clock()) == 1
     assert await batches.items(old.id) == []
     assert len(await batches.items(kept.id)) == 1
-    assert await documents.call("batches", "count_documents", {}) == 1
+    assert await documents.call("batches", "count_documents", {}) == 2

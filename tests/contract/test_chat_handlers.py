@@ -26,6 +26,7 @@ from state.ids import new_id
 from state.live import Clock, Live, Seat
 from state.migrations import m0041_moderation
 from state.moderation import Moderation
+from state.outbound import Outbound
 from state.rates import Rates
 from tests.contract.players_kit import Player, Recorder, Socket
 
@@ -53,7 +54,10 @@ async def world(redis: RedisStore, documents: DocumentStore) -> World:
         duels=Duels(redis, SETTINGS),
         friends=Friends(documents, SETTINGS.social, clock),
         economy=cast("Any", None),
+        outbound=Outbound.build(documents, SETTINGS, clock),
+        ways=cast("Any", None),
         moderation=Moderation.build(documents, clock),
+        ladder=cast("Any", None),
         belongings=cast("Any", None),
         deletions=cast("Any", None),
         publisher=cast("Publisher", Recorder()),

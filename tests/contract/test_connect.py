@@ -132,6 +132,13 @@ async def test_a_wrong_call_is_no_outage(redis: RedisStore) -> None:
     assert not redis.breaker.open
 
 
+@pytest.mark.parametrize("wrong", [None, "\ud800"])
+async def test_what_cannot_be_sent_takes_nobodys_answer(redis: RedisStore, wrong: Any) -> None:
+    with pytest.raises((TypeError, UnicodeEncodeError)):
+        await redis.call("SET", "key", wrong)
+    assert await redis.call("ECHO", "mine") == "mine"
+
+
 async def test_each_call_is_timed_under_its_name(stores: Stores, redis: RedisStore) -> None:
     seen: list[tuple[str, str]] = []
 

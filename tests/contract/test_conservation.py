@@ -127,7 +127,7 @@ class Everything:
     async def settle(self, which: int, *_: Any) -> None:
         if self.held:
             duel_id = self.held[which % len(self.held)]
-            await self._twice(lambda: self.stakes.settle(duel_id))
+            await self._twice(lambda: self.stakes.settle_left(duel_id))
 
     async def wait(self, seconds: int, *_: Any) -> None:
         self.clock.forward(seconds)

@@ -288,6 +288,9 @@ async def test_an_ended_duel_sets_both_free_and_is_kept_for_a_while(
     assert await duels.open("ann") is None
     assert (await duels.get("d1")).end_reason == "forfeit"
     assert await duels.counts() == {"challenged": 0, "active": 0}
+    assert [(one.id, one.winner_id) for one in await duels.ended()] == [("d1", "bob")]
+    assert await duels.ended() == []  # lent
+    await duels.settled("d1")
     left = await game.keys()
     assert set(left) == {"{duels}:duel:d1", "{duels}:key:ann:d1"}
     assert 0 <= KEEP - left["{duels}:duel:d1"] < 60

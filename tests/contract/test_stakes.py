@@ -81,11 +81,11 @@ async def test_the_winner_is_paid_once_by_one_of_many(
     stakes: Stakes, ledger: Ledger, duels: Duels, documents: DocumentStore
 ) -> None:
     await stakes.hold(await offered(ledger, duels))
-    assert (await stakes.settle("d1")).postings == ()  # not accepted yet
+    assert (await stakes.settle_left("d1")).postings == ()  # not accepted yet
     await end(duels, ledger)
-    assert await duels.ended() == ["d1"]
+    assert [duel.id for duel in await duels.ended()] == ["d1"]
     assert await duels.ended() == []  # lent to the one who asked first
-    done = await asyncio.gather(*(stakes.settle("d1") for _ in range(20)))
+    done = await asyncio.gather(*(stakes.settle_left("d1") for _ in range(20)))
     assert sum(bool(one.postings) for one in done) == 1
     await duels.settled("d1")
     assert await ledger.balance("ann") == START + 400
@@ -117,7 +117,7 @@ async def test_a_duel_without_a_winner_or_without_a_beginning_gives_both_theirs_
         return rules.cancel(duel, "ann", ledger.now())
 
     await duels.step("d1", cancel)
-    await stakes.settle("d1")
+    await stakes.settle_left("d1")
     assert await ledger.balance("ann") == await ledger.balance("bob") == START
     await check_books(documents)
 
@@ -136,7 +136,7 @@ async def test_what_is_held_for_a_duel_that_redis_lost_is_found_and_given_back(
     assert sorted(await stakes.left()) == ["d1", "d2"]
     await stakes.look_later("d2")
     assert await stakes.left() == ["d1"]
-    done: Done = await stakes.settle("d1")
+    done: Done = await stakes.settle_left("d1")
     assert [posting.reason for posting in done.postings] == ["stake_returned"]
     assert await stakes.left() == []
     await stakes.look_later("d1")  # too late

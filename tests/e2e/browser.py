@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
@@ -28,6 +29,15 @@ FLAGS = [
 WIDE, NARROW = (1280, 800), (390, 844)
 SECONDS = 20
 ROUNDS = 9
+LISTEN = """
+    window.told = [];
+    addEventListener("DOMContentLoaded", () => {
+        const hear = ({ addedNodes }) => addedNodes.forEach((one) => told.push(one.textContent));
+        for (const id of ["toasts", "alerts"])
+            new MutationObserver((all) => all.forEach(hear))
+                .observe(document.getElementById(id), { childList: true });
+    });
+"""
 
 expect.set_options(timeout=SECONDS * 1000)
 
@@ -80,6 +90,7 @@ class Guest:
 
     async def enter(self, url: str) -> Self:
         """Open the page and play as a guest."""
+        await self.page.add_init_script(LISTEN)
         await self.page.goto(url)
         await self.page.fill("#guest-name", self.name)
         await self.page.press("#guest-name", "Enter")
@@ -97,10 +108,30 @@ class Guest:
         await self.page.press("#text", "Enter")
 
     async def panel(self, name: str) -> None:
-        """Bring a panel to the front where only one has room."""
+        """Bring a view to the stage, or the chat or the people to the front."""
         switch = self.page.locator(f"#go-{name}")
+        if name == "account":
+            await self.page.click("#me-button")
+        elif not await switch.is_visible() and await self.page.locator("#more").is_visible():
+            await self.page.click("#more")
         if await switch.is_visible():
             await switch.click()
+
+    async def has(self, coins: int) -> None:
+        """Wait until the purse at the top says so."""
+        await expect(self.page.locator("#balance")).to_have_text(f"{coins:,}")
+
+    async def told(self, text: str) -> None:
+        """Wait until a toast has said this, which it does for some seconds only."""
+        async with asyncio.timeout(SECONDS):
+            while text not in await self.page.evaluate("window.told.join('\\n')"):  # noqa: ASYNC110 - a page tells no event
+                await asyncio.sleep(0.05)
+
+    async def card(self, name: str) -> None:
+        """Open another player's card."""
+        await self.panel("people")
+        await self.page.locator("#people-list button.who", has_text=name).click()
+        await expect(self.page.locator(".player-card")).to_be_visible()
 
     async def challenge(self, other: Guest) -> None:
         """Challenge somebody from the list of people; he accepts."""
@@ -109,6 +140,20 @@ class Guest:
         await other.page.get_by_role("button", name="Accept").click()
         for one in (self, other):
             await expect(one.page.locator("#draw")).to_be_visible()
+
+    async def find_match(self) -> None:
+        """Wait for an opponent of about the same strength."""
+        await self.panel("table")
+        await self.page.click("#find-button")
+
+    async def deal(self) -> bool:
+        """Bet at blackjack; whether there is something to decide."""
+        dealt = "document.querySelector('#jack-hands [data-game]')?.dataset.game ?? ''"
+        before = await self.page.evaluate(dealt)
+        await self.page.get_by_role("button", name="Deal", exact=True).click()
+        fresh = self.page.locator(f"#jack-hands [data-game]:not([data-game='{before}'])")
+        await expect(fresh.first).to_be_visible()
+        return not await self.page.locator("#bet").is_visible()
 
     async def turn(self) -> bool:
         """Wait for the next cards, past a showdown; false when the duel is over instead."""
@@ -129,6 +174,11 @@ class Guest:
     async def shown(self, text: str) -> None:
         """Wait until some message says this."""
         await expect(self.page.locator(".message .text", has_text=text).first).to_be_visible()
+
+
+def apart(text: str) -> str:
+    """Somebody's words inside a sentence, kept from turning it."""
+    return f"\u2068{text}\u2069"
 
 
 async def play_out(ann: Guest, bob: Guest) -> None:

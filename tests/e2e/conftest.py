@@ -29,6 +29,7 @@ def web(host: Host) -> Server:
         LIMITS__EVENTS_PER_SECOND=500,
         LIMITS__EVENTS_BURST=1_000,
         DUELS__ROUND_SECONDS=60,
+        PURCHASES__PROVIDER="sandbox",
     )
 
 

@@ -24,12 +24,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 SETTLED = "Promise.allSettled(document.getAnimations().filter(a => a.effect.getComputedTiming().endTime !== Infinity).map(a => a.finished)).then(() => null)"  # noqa: E501
 
 
-async def violations(guest: Guest) -> list[Any]:
-    """What axe-core finds wrong with the page as it is."""
+async def violations(guest: Guest, part: str = "body") -> list[Any]:
+    """What axe-core finds wrong with the page as it is, or with a part of it."""
     await guest.page.evaluate(axe())
     # Colours of what is just fading in are nobody's last word.
     await guest.page.evaluate(SETTLED)
-    found = await guest.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    found = await guest.page.evaluate(
+        "axe.run(part, {resultTypes: ['violations']})".replace("part", repr(part))
+    )
     return [
         (one["id"], one["impact"], *(node["html"][:160] for node in one["nodes"][:3]))
         for one in found["violations"]
@@ -48,12 +50,20 @@ async def test_axe_finds_nothing_wrong(
     assert await violations(ann) == []
     bob = await room.guest(web.url, "Bob")
     await ann.enter(web.url)
-    for panel in ("chat", "people", "table"):
+    for panel in ("chat", "people", "blackjack", "shop", "wallet", "ranks", "account", "table"):
         await ann.panel(panel)
         if panel == "chat":
             await ann.say("hello")
             await ann.shown("hello")
-        assert await violations(ann) == [], panel
+        part = "body" if panel in {"chat", "people", "table"} else f"#{panel}"
+        assert await violations(ann, part) == [], panel
+    await ann.card("Bob")
+    assert await violations(ann, "dialog") == [], "card"
+    await page.keyboard.press("Escape")
+    for menu, part in (("#bell", "#news"), ("#me-button", "#menu")):
+        await page.click(menu)
+        assert await violations(ann, part) == [], menu
+        await page.keyboard.press("Escape")
     await ann.challenge(bob)
     await page.keyboard.press("2")
     assert await violations(ann) == []
@@ -119,7 +129,17 @@ async def test_nothing_is_cut_off_on_a_narrow_screen(web: Server, room: Room) ->
     bob = await room.guest(web.url, "Bob")
     ann = await room.guest(web.url, "A rather long name here", NARROW, has_touch=True)
     fits = "document.documentElement.scrollWidth <= innerWidth"
-    for panel in ("table", "chat", "people"):
+    for panel in (
+        "table",
+        "chat",
+        "people",
+        "blackjack",
+        "shop",
+        "wallet",
+        "ranks",
+        "account",
+        "table",
+    ):
         await ann.panel(panel)
         await settled(ann, fits)
         shown = ann.page.locator("#main > .panel").locator("visible=true")
@@ -138,6 +158,7 @@ async def test_the_look_is_switched_and_kept(web: Server, room: Room) -> None:
     ann = await room.guest(web.url, "Ann")
     ground = "getComputedStyle(document.body).backgroundColor"
     light = await ann.page.evaluate(ground)
+    await ann.page.click("#me-button")
     await ann.page.select_option("#theme", "dark")
     assert await ann.page.evaluate(ground) != light
     await ann.page.reload()

@@ -178,6 +178,7 @@ async def test_a_sign_in_outlives_its_tokens_without_a_dropped_socket(
         await ann.shown("still here")
         await expect(other.locator(".message .text", has_text="still here")).to_be_visible()
         assert len(sockets) == 1
+        await page.click("#me-button")
         await page.click("#sign-out")
         await page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
         for tab in (page, other):
@@ -197,6 +198,7 @@ async def test_a_wrong_password_is_told_in_a_sentence(web: Server, room: Room) -
 
 async def test_others_see_the_status_that_was_chosen(web: Server, room: Room) -> None:
     bob, ann = await room.guest(web.url, "Bob"), await room.guest(web.url, "Ann")
+    await bob.page.click("#me-button")
     await bob.page.select_option("#status", "busy")
     row = ann.page.locator(".person", has_text="Bob")
     await expect(row.locator(".state")).to_have_text("busy")

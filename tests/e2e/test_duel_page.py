@@ -87,14 +87,19 @@ async def hand(guest: Guest) -> list[str | None]:
     return [await card.get_attribute("data-card") for card in cards]
 
 
-async def test_a_duel_goes_on_after_the_server_was_killed_and_started_again(
+async def test_a_rated_duel_from_the_search_to_the_rating_though_the_server_was_killed(
     stores: Stores, room: Room
 ) -> None:
     lease = {"NODES__LEASE_SECONDS": 2, "NODES__HEARTBEAT_SECONDS": 0.5}
     server = Server(**on(stores, DUELS__ROUND_SECONDS=60, **lease))
     await server.start()
     bob, ann = await room.guest(server.url, "Bob"), await room.guest(server.url, "Ann")
-    await ann.challenge(bob)
+    await ann.find_match()
+    await expect(ann.page.locator("#waited")).to_have_text("0:01")
+    await bob.find_match()
+    for one in (ann, bob):
+        await one.told("Your opponent is")
+        await expect(one.page.locator("#draw")).to_be_visible()
     await ann.play(1)
     await ann.say("before the crash")
     await bob.shown("before the crash")
@@ -118,6 +123,15 @@ async def test_a_duel_goes_on_after_the_server_was_killed_and_started_again(
         await bob.play(2)
         await play_out(ann, bob)
         await expect(bob.page.locator(".proof.ok")).to_be_visible()
+        won = await ann.page.locator("#headline").inner_text() == "You win the duel"
+        winner, loser = (ann, bob) if won else (bob, ann)
+        await expect(winner.page.locator("#rated")).to_contain_text("up 1")
+        await expect(loser.page.locator("#rated")).to_contain_text("down 1")
+        await winner.panel("ranks")
+        first = winner.page.locator("#places .place.me-too")
+        await expect(first.locator("b")).not_to_have_text("0")
+        await winner.page.get_by_role("tab", name="Wins").click()
+        await expect(first.locator("b")).to_have_text("1")
     finally:
         await again.stop()
 

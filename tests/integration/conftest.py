@@ -76,3 +76,19 @@ def host(shared_stores: Stores) -> Iterator[Host]:
     running = Host(shared_stores)
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def own_stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """Stores of modules whose jobs must be done by their own servers, settings and all."""
+    running = Stores(tmp_path_factory.mktemp("own"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def own_host(own_stores: Stores) -> Iterator[Host]:
+    """A place for the servers of such a module, and for no others."""
+    running = Host(own_stores)
+    yield running
+    running.stop()

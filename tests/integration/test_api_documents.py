@@ -16,8 +16,11 @@ import pytest
 
 from tests.documented import Contract, contract
 from tests.harness import ADMIN, ADMIN_PASSWORD, Player, Server, Table
+from tests.integration import money_stories, outbound_stories
 from tests.integration.chat_kit import new_room
 from tests.integration.hosting import Host
+from tests.integration.outside import outside
+from tests.integration.outside import settings as at_ledger
 from tests.integration.stripe import SECRET, Stripe, stripe
 from tests.integration.test_purchases import settings as at_bank
 from tests.integration.wire import ENGINE, packet
@@ -27,7 +30,12 @@ NOBODY = "0" * 20
 MOVES = {"hit", "stand", "double", "split", "insure"}
 GAMES = 300
 NO_DAY = {"task": "reports.economy", "payload": {"day": "2026-19-01"}}
-ELSEWHERE = {("on.server.notice", True)}  # tests/integration/test_audit.py
+ELSEWHERE = {
+    ("on.server.notice", True),  # tests/integration/test_audit.py
+    ("on.webhook.disabled", True),  # tests/integration/test_webhooks.py
+    ("webhooks_replay", True),  # as above
+    ("on.withdrawal.changed", True),  # tests/integration/test_withdrawals.py
+}
 HOLD_ALL = [0, 1, 2, 3, 4]
 
 
@@ -54,14 +62,21 @@ async def test_all_that_is_documented_happens_as_documented(
     await presence(lone, table)
     await friends(lone, table)
     await duels(lone, table)
+    await matches(lone, table)
+    await leaderboards(lone, table)
     await wallet(lone, table)
     await shop(lone, table)
     await blackjack(lone, table)
     await jobs(lone, table)
-    async with stripe() as bank:
-        server = host.start(Server, BLACKJACK__IDLE_SECONDS=1, **at_bank(bank))
+    await money_stories.batches(lone, table)
+    async with stripe() as bank, outside() as ledger:
+        knobs = {"BLACKJACK__IDLE_SECONDS": 1, "EMAIL__HOST": "127.0.0.1", "EMAIL__PORT": 1}
+        server = host.start(Server, **knobs, **at_bank(bank), **at_ledger(ledger))
         await purchases(server, table, bank, documents)
         await left_alone(server, table)
+        await money_stories.withdrawals(server, table)
+        await outbound_stories.webhooks(server, table)
+        await outbound_stories.notifications(server, table, documents)
     documented = set(documents.operations())
     assert documented - documents.seen == ELSEWHERE, "documented, but driven by no story"
     assert documents.seen <= documented | {(key, False) for key, _ in documented}
@@ -303,6 +318,39 @@ async def back_and_forth(ann: Player, bob: Player) -> None:
     assert (await ann.next("duel:opponent"))["connected"] is False
     await bob.connect()
     assert (await ann.next("duel:opponent"))["connected"] is True
+
+
+async def matches(server: Server, table: Table) -> None:
+    ann, bob = await table.seat(server.url, "ann"), await table.seat(server.url, "bob")
+    assert await ann.fails("match:join", stake=-1) == "validation_failed"
+    assert await ann.fails("match:leave", nonsense=1) == "validation_failed"
+    await ann.do("match:join", stake=7)
+    await ann.do("match:leave")
+    await ann.next("match:left")
+    for player in (ann, bob):
+        await player.do("match:join", stake=8)
+    duel = (await ann.next("match:found"))["duel"]
+    await bob.next("match:found")
+    await ann.do("duel:forfeit", duel_id=duel["id"])
+    await ann.next("rating:changed")
+
+
+async def leaderboards(server: Server, table: Table) -> None:
+    ann = await table.seat(server.url, "ann")
+    for board in ("rating", "wins", "wealth"):
+        for event in ("leaderboard:top", "leaderboard:around"):
+            await ann.do(event, board=board, limit=5)
+            assert await ann.fails(event, board=board, season="1999-q1") == "not_found"
+    await ann.do("rating:get")
+    assert await ann.fails("rating:get", player_id=NOBODY) == "not_found"
+    token = ann.tokens["access_token"]
+    for path, status in (
+        ("wins?limit=2", 200),
+        ("wins?limit=0", 422),
+        ("wins?season=1999-q1", 404),
+    ):
+        called = await table.call("GET", server.url, f"/leaderboards/{path}", token=token)
+        assert called[0] == status
 
 
 async def wallet(server: Server, table: Table) -> None:

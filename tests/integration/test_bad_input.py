@@ -83,7 +83,7 @@ async def test_a_bad_argument_gets_its_code(lone: Server, table: Table, argument
         ('["__disconnect_final"]', "unknown_event"),
         ('["*",{}]', "unknown_event"),
         ('["session:ready",{}]', "unknown_event"),
-        ('["friends:list",{}]', "unknown_event"),
+        ('["guild:list",{}]', "unknown_event"),
         ('["",{}]', "unknown_event"),
         ("[]", "malformed_payload"),
         ("[7,{}]", "malformed_payload"),

@@ -40,7 +40,8 @@ async def test_a_player_is_told_who_he_is_and_where_he_stands(lone: Server, tabl
     assert ready["session_id"] == ann.socket.get_sid()
     assert ready["recovered"] is False
     assert abs(ready["server_time"] - before) < 30_000
-    assert ready["resume"] == {"rooms": [], "duel": None, "muted_until": None}
+    nothing = {"duel": None, "muted_until": None, "match": None, "friend_requests": 0}
+    assert ready["resume"] == {"rooms": [], **nothing}
     assert ann.history[0][0] == "session:ready"
 
 

@@ -25,16 +25,21 @@ PLACES = {
     "connection": r"[0-9a-f]+\.[\w-]{20}",
     "pid": r"[\w-]{32}",
     "room": "[a-z][a-z0-9:_-]{0,63}",
-    "token": r"[\w-]{12}|\d+-\d+@[a-z][a-z0-9:_-]{0,63}",
+    "token": r"[\w-]{12}|[0-9a-f]{20}|\d+-\d+@[a-z][a-z0-9:_-]{0,63}",
     "client_id": ".{1,64}",
     "key": ".{1,64}",
+    "stake": r"\d+",
+    "source": r"wealth|\d{4}-q\d",
+    "board": r"wealth|(rating|wins):\d{4}-q\d",
     "queue": r"[a-z]+\.[a-z]+",
     "part": "prioritized|delayed|completed|failed|marker",
     "job": r"[a-z]+\.[a-z]+-[\w.-]+",
     **dict.fromkeys(("player", "account", "family", "duel"), "[0-9a-f]{20}"),
 }
 AFTER_A_CRASH = {"{live}:gone"}
-WITH_THE_STORE = {"{log}:epoch", "{log}:last", "{jobs}:epoch"}
+FOR_MILLISECONDS = {"{match}:pairs", "{match}:pair:<duel>"}  # tests/contract/test_matches.py
+WEALTH = {f"{{boards}}:{name}:wealth" for name in ("built", "order", "places")}
+WITH_THE_STORE = {"{log}:epoch", "{log}:last", "{jobs}:epoch", *WEALTH}
 # The engine's own keys: what comes up in a run is checked, not all of them do.
 QUEUES = "{bull}:"
 WRONG_PASSWORDS = 6
@@ -124,6 +129,7 @@ class Run:
         await self.spam(eve)
         await self.duels(ann, bob, eve)
         await self.stakes(ann, bob)
+        await self.matches(one, other)
         await self.witness.look()
         await self.farewell(ann, bob, eve)
 
@@ -209,6 +215,24 @@ class Run:
                 break
         await self.witness.until_gone("{duels}:outbox")
 
+    async def matches(self, one: str, other: str) -> None:
+        """A duel of two who waited for each other, and one who waits and goes."""
+        ann, bob = await self.table.seat(one, "ann"), await self.table.seat(other, "bob")
+        await ann.do("match:join")
+        await self.witness.look()
+        await bob.do("match:join")
+        duel = (await ann.next("match:found"))["duel"]
+        await bob.do("duel:forfeit", duel_id=duel["id"])
+        await ann.next("rating:changed", lambda news: news["duel_id"] == duel["id"])
+        await self.witness.look()
+        await ann.do("match:join", stake=9)
+        for player in (ann, bob):
+            await player.leave()
+            await self.witness.until_gone(f"{{live}}:account:{player.tokens['account']['id']}")
+            await self.witness.look()
+        await self.witness.until_gone("{match}:away")
+        await self.witness.until_gone("{boards}:dirty")
+
     async def farewell(self, ann: Player, *others: Player) -> None:
         """Nothing is left open, and everybody goes."""
         duel = (await ann.do("duel:active"))["duel"]
@@ -226,10 +250,16 @@ async def test_every_key_and_collection_is_described_and_none_is_left_without_an
 ) -> None:
     async with RedisStore(emptied.redis_url, Redis()) as redis:
         witness = Witness(redis)
-        chosen = on(emptied, AUDIT__EVERY_SECONDS=1, JOBS__REPORTS_DIR=tmp_path)
+        chosen = on(
+            emptied,
+            MATCH__GRACE_SECONDS=1,
+            AUDIT__EVERY_SECONDS=1,
+            JOBS__REPORTS_DIR=tmp_path,
+        )
         async with serving(**chosen) as one, serving(**chosen) as other:
             await Run(witness, table, (one, other)).all()
-        unseen = {pattern.key for pattern in PATTERNS} - witness.seen - AFTER_A_CRASH
+        unseen = {pattern.key for pattern in PATTERNS} - witness.seen
+        unseen -= AFTER_A_CRASH | FOR_MILLISECONDS
         assert not {key for key in unseen if not key.startswith(QUEUES)}
         changing = [pattern.key for pattern in PATTERNS if pattern.ttl.startswith("at times")]
         assert [key for key in changing if len(witness.ttls[key]) != 2] == []

@@ -125,7 +125,8 @@ async def test_administrators_pay_from_the_house_and_nobody_from_others_characte
 
     async def order(player: Player, **payer: str) -> tuple[int, Any]:
         body = {"items": items, "key": "k", **payer}
-        return await table.post(lone.url, "/transfers/batch", body, player.tokens["access_token"])
+        token = player.tokens["access_token"]
+        return await table.call("POST", lone.url, "/transfers/batch", body, token)
 
     assert (await order(ann, reason="why not"))[0] == 403
     assert (await order(ann, character_id=bob.id))[0] == 403

@@ -33,8 +33,10 @@ async def test_a_transfer_is_told_to_all_devices_of_both(
         assert (news["balance"], news["amount"], news["ref"]) == (750, -250, "rent")
     news = await bob.next("wallet:changed")
     assert (news["balance"], news["amount"], news["reason"]) == (1_250, 250, "transfer")
-    (entry, _) = (await bob.do("wallet:ledger", limit=10))["entries"]
+    page = await bob.do("wallet:ledger", limit=10)
+    (entry, _) = page["entries"]
     assert (entry["id"], entry["players"]) == (news["id"], [ann.id])
+    assert page["names"] == {ann.id: "ann"}
 
 
 async def test_one_key_in_parallel_on_two_nodes_sends_once(

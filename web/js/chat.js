@@ -38,7 +38,7 @@ export class Chat {
   /**
    * @param {Connection} connection
    * @param {Rooms} rooms
-   * @param {{challenge(id: string): void, show(): void}} outside show: bring the chat to the front
+   * @param {{challenge(id: string): void, card(who: Named): void, blocked(id: string): boolean, show(): void}} outside show: bring the chat to the front
    */
   constructor(connection, rooms, outside) {
     this.#connection = connection;
@@ -63,7 +63,7 @@ export class Chat {
       remove: (/** @type {ChatMessage} */ message) => this.#remove(message),
       report: (/** @type {ChatMessage} */ message) => this.#report(message),
       whisper: (/** @type {Named} */ who) => this.whisper(who),
-      challenge: (/** @type {string} */ id) => this.outside.challenge(id),
+      ...this.outside,
       retry: (/** @type {Room} */ room, /** @type {string} */ key) => this.#again(room, waiting(room, key)),
       drop: (/** @type {Room} */ room, /** @type {string} */ key) => {
         const one = waiting(room, key);
@@ -152,6 +152,11 @@ export class Chat {
   #show(room) {
     this.#list.show(room);
     this.#jump();
+  }
+
+  /** Draw the room anew: somebody in it was blocked, or is not any more. */
+  again() {
+    if (this.#room) this.#list.show(this.#room);
   }
 
   /** Enter a room and show it.

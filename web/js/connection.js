@@ -70,8 +70,9 @@ export class Connection extends EventTarget {
   }
 
   /**
-   * @param {string} event
-   * @param {(data: any) => void} listener
+   * @template {keyof import("./types.js").Told} E
+   * @param {E} event
+   * @param {(data: import("./types.js").News<E>) => void} listener
    */
   on(event, listener) {
     this.#socket.on(event, listener);
@@ -80,11 +81,12 @@ export class Connection extends EventTarget {
   /**
    * Ask the server.
    *
-   * @param {string} event
-   * @param {object} [data]
-   * @returns {Promise<any>} the `data` of its answer
+   * @template {keyof import("./types.js").Asked} E
+   * @param {E} event
+   * @param {import("./types.js").Body<E>} [data]
+   * @returns {Promise<import("./types.js").Answer<E>>} the `data` of its answer
    */
-  async ask(event, data = {}) {
+  async ask(event, data = /** @type {any} */ ({})) {
     if (!this.#socket.connected) throw new Refused({ code: "offline" });
     let answer;
     try {

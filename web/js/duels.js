@@ -3,7 +3,6 @@
  * of their deals. Says `table` when the duel on the table changed, `challenges`, `round`.
  */
 
-import { randomKey } from "./dom.js";
 import { Refused } from "./errors.js";
 import { attempt, toast } from "./notices.js";
 
@@ -22,16 +21,21 @@ export class Duels extends EventTarget {
   awayUntil = null;
   me = "";
   #connection;
+  #deeds;
   /** @type {Map<string, Witness>} */
   #witnesses = new Map();
 
-  /** @param {Connection} connection */
-  constructor(connection) {
+  /**
+   * @param {Connection} connection
+   * @param {import("./deeds.js").Deeds} deeds
+   */
+  constructor(connection, deeds) {
     super();
     this.#connection = connection;
-    for (const event of ["duel:challenged", "duel:state", "duel:ended"]) {
-      connection.on(event, (view) => this.take(view));
-    }
+    this.#deeds = deeds;
+    connection.on("duel:challenged", (view) => this.take(view));
+    connection.on("duel:state", (view) => this.take(view));
+    connection.on("duel:ended", (view) => this.take(view));
     connection.on("duel:round", (round) => {
       if (round.duel_id === this.duel?.id) this.#tell("round", round);
     });
@@ -150,10 +154,12 @@ export class Duels extends EventTarget {
   /**
    * @param {string} playerId
    * @param {number} [stake] coins of each
+   * @returns {Promise<boolean>} whether the challenge was made
    */
   async challenge(playerId, stake = 0) {
-    const answer = await attempt(this.#connection.ask("duel:challenge", { opponent_id: playerId, stake, key: randomKey() }));
+    const answer = await attempt(this.#deeds.ask("duel:challenge", { opponent_id: playerId, stake }));
     if (answer) this.take(answer.duel);
+    return Boolean(answer);
   }
 
   /**

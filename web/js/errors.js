@@ -13,7 +13,7 @@ export class Refused extends Error {
 }
 
 /**
- * One for each code of docs/protocol-notes.md, and two of this page's own.
+ * One for each code of docs/protocol-notes.md, and three of this page's own.
  *
  * @type {Record<string, string>}
  */
@@ -45,6 +45,7 @@ export const SENTENCES = {
   internal: "Something went wrong on the server.",
   unreachable: "The server cannot be reached.",
   offline: "There is no connection at the moment.",
+  deleted: "Your account is deleted.",
 };
 
 /** Whose own words say more than the sentence of the code. */

@@ -1,23 +1,37 @@
 /** The page: puts its parts together. */
 
+import { Account } from "./account.js";
+import { Blackjack } from "./blackjack.js";
 import { Chat } from "./chat.js";
 import { Connection } from "./connection.js";
+import { Deeds } from "./deeds.js";
 import { byId } from "./dom.js";
 import { SENTENCES, sentence, Refused, spell } from "./errors.js";
 import { Duels } from "./duels.js";
+import { showFriends } from "./friend_list.js";
+import { Friends } from "./friends.js";
+import { JackTable } from "./jack_table.js";
+import { Ladder } from "./ladder.js";
+import { Names } from "./names.js";
+import { News } from "./news.js";
 import { attempt, question, toast } from "./notices.js";
 import { showOffers } from "./offers.js";
 import { People } from "./people.js";
+import { PlayerCard } from "./player_card.js";
+import { Purse } from "./purse.js";
+import { Ranks } from "./ranks.js";
 import { Rooms } from "./rooms.js";
 import { Session } from "./session.js";
+import { Shop } from "./shop.js";
 import { showProblem, wireSignIn } from "./sign_in.js";
 import { Table } from "./table.js";
+import { show, wireViews } from "./views.js";
+import { Wallet } from "./wallet.js";
 
 /** @typedef {import("./connection.js").Back} Back */
 /** @typedef {import("./types.js").ErrorObject} ErrorObject */
 
 const WATCH = /^#duel=([a-z0-9-]{1,64})$/;
-const PANELS = ["table", "chat", "people"];
 /** @type {Record<string, string>} */
 const BANNERS = {
   connecting: "Connecting …",
@@ -31,7 +45,7 @@ let connection = null;
 
 wireSignIn(session, start);
 wireTheme();
-wirePanels();
+wirePage();
 session.addEventListener("ended", (event) => stop(/** @type {CustomEvent} */ (event).detail));
 if (session.restore()) start();
 else showSignIn();
@@ -56,15 +70,35 @@ function start() {
   byId("sign-in").hidden = true;
   byId("app").hidden = false;
   connection = new Connection(session);
+  const deeds = new Deeds(connection);
   const rooms = new Rooms(connection);
-  const duels = new Duels(connection);
+  const duels = new Duels(connection, deeds);
   const table = new Table(duels);
   table.wire();
   showOffers(duels);
-  const challenge = (/** @type {string} */ id) => void duels.challenge(id).then(() => showPanel("table"));
-  const chat = new Chat(connection, rooms, { challenge, show: () => showPanel("chat") });
-  const people = new People(connection, rooms, { challenge, whisper: (who) => chat.whisper(who) });
-  wireConnection(connection, { rooms, duels, chat, people });
+  const purse = new Purse(connection);
+  const challenge = (/** @type {string} */ id, /** @type {number} */ stake = 0) => void duels.challenge(id, stake).then((made) => made && show("table"));
+  const whisper = (/** @type {import("./types.js").Named} */ who) => void chat.whisper(who);
+  const friends = new Friends(connection);
+  const card = new PlayerCard({ deeds, friends, challenge, whisper });
+  const names = new Names(connection, rooms, duels, friends);
+  const blocked = (/** @type {string} */ id) => friends.state(id) === "blocked";
+  const chat = new Chat(connection, rooms, { challenge, blocked, card: (who) => card.open(who), show: () => show("chat") });
+  friends.addEventListener("blocks", () => chat.again());
+  /** @type {import("./friend_list.js").Acts} */
+  const acts = { challenge, whisper, card: (who, how) => card.open(who, how) };
+  const people = new People(connection, rooms, (id) => friends.state(id) === "friend", acts);
+  friends.addEventListener("parted", (event) => people.forget(/** @type {CustomEvent} */ (event).detail));
+  showFriends(friends, acts);
+  const shop = new Shop({ connection, deeds, purse });
+  const jack = new Blackjack({ connection, deeds });
+  new JackTable(jack, purse);
+  new Wallet({ connection, deeds, names, rooms, purse });
+  new News(connection);
+  const ladder = new Ladder(connection, duels);
+  const ranks = new Ranks(connection, () => rooms.me.id, (who) => card.open(who));
+  const account = new Account(session, connection);
+  wireConnection(connection, { account, rooms, duels, chat, people, friends, purse, shop, jack, ladder, ranks });
   wireTable(duels, rooms, chat);
   byId("sign-out").addEventListener("click", signOut);
   connection.open();
@@ -79,9 +113,9 @@ async function signOut() {
 
 /**
  * @param {Connection} socket
- * @param {{rooms: Rooms, duels: Duels, chat: Chat, people: People}} parts
+ * @param {{account: Account, rooms: Rooms, duels: Duels, chat: Chat, people: People, friends: Friends, purse: Purse, shop: Shop, jack: Blackjack, ladder: Ladder, ranks: Ranks}} parts
  */
-function wireConnection(socket, { rooms, duels, chat, people }) {
+function wireConnection(socket, { account, rooms, duels, chat, people, friends, purse, shop, jack, ladder, ranks }) {
   let missed = 0;
   socket.on("chat:message", (message) => {
     if (socket.catchingUp && message.from.id !== rooms.me.id) missed += 1;
@@ -95,7 +129,7 @@ function wireConnection(socket, { rooms, duels, chat, people }) {
   socket.addEventListener("ready", async (event) => {
     const back = /** @type {CustomEvent<Back>} */ (event).detail;
     const { player, resume } = back.ready;
-    byId("me").textContent = player.name;
+    account.show(player);
     duels.me = player.id;
     chat.begin(player);
     chat.mute(resume.muted_until);
@@ -108,6 +142,7 @@ function wireConnection(socket, { rooms, duels, chat, people }) {
     } else sayRecovered(back.away, heard);
     await duels.resume(resume.duel);
     rooms.resend();
+    await Promise.all([purse.look(), jack.resume(), shop.look(), friends.resume(), ladder.resume(resume.match), ranks.look(), account.look()]);
     if (back.first) followLink(duels);
     document.documentElement.dataset.ready = back.first ? "first" : back.recovered ? "recovered" : "fresh";
   });
@@ -186,7 +221,7 @@ function wireTable(duels, rooms, chat) {
     if (talk) chat.leave(talk);
     talk = room;
     if (!room) return;
-    showPanel("table");
+    show("table");
     const before = chat.room?.name;
     attempt(rooms.enter(rooms.open(room))).then(() => {
       if (chat.room?.name === before && talk === room && !byId("text").value) chat.select(room);
@@ -226,19 +261,10 @@ function wireTheme() {
   });
 }
 
-function wirePanels() {
-  for (const name of PANELS) byId(`go-${name}`).addEventListener("click", () => showPanel(name));
+function wirePage() {
+  wireViews();
   byId("again").addEventListener("click", () => location.reload());
   const why = sessionStorage.getItem("showdown.why");
   sessionStorage.removeItem("showdown.why");
   if (why) showProblem(why in SENTENCES ? sentence(new Refused({ code: why })) : SENTENCES.token_revoked);
-}
-
-/** On a narrow screen one panel is shown at a time.
- * @param {string} name
- */
-function showPanel(name) {
-  byId("app").dataset.panel = name;
-  for (const other of PANELS) byId(`go-${other}`).setAttribute("aria-pressed", String(other === name));
-  if (name === "chat") byId("messages").dispatchEvent(new Event("scroll"));
 }

@@ -8,9 +8,10 @@ import { KEPT } from "./rooms.js";
 /** @typedef {import("./rooms.js").Room} Room */
 /** @typedef {{edit(m: ChatMessage, text: string): Promise<boolean>, remove(m: ChatMessage): void,
  *   report(m: ChatMessage): void, whisper(who: {id: string, name: string}): void,
- *   challenge(id: string): void, may(m: ChatMessage): boolean, me(): string,
+ *   challenge(id: string): void, card(who: {id: string, name: string}): void, blocked(id: string): boolean, may(m: ChatMessage): boolean, me(): string,
  *   retry(room: Room, key: string): void, drop(room: Room, key: string): void}} Acts */
 
+const DELETED = "deleted"; // whose account is gone: nobody to whisper to
 const NEAR = 90; // pixels from an end
 const SAME_SPEAKER_MS = 4 * 60_000;
 const WATCH_LINK = /(https?:\/\/[^\s#]+\/#duel=([a-z0-9-]{1,64}))/;
@@ -126,12 +127,13 @@ export class MessageList {
   #message(message, before) {
     const me = this.#acts.me();
     const joined = before && before.from.id === message.from.id && message.sent_at - before.sent_at < SAME_SPEAKER_MS;
-    const classes = ["message", joined && "joined", message.from.id === me && "own", message.deleted && "deleted"];
+    const blocked = this.#acts.blocked(message.from.id);
+    const classes = ["message", joined && "joined", message.from.id === me && "own", (message.deleted || blocked) && "deleted"];
     const item = el("li", { class: classes.filter(Boolean).join(" "), "data-id": message.id });
     const time = el("time", { datetime: new Date(message.sent_at).toISOString(), text: timeOf(message.sent_at) });
     item.append(
       el("div", { class: joined ? "head spoken" : "head" }, nameOf(message.from.name), time),
-      el("p", { class: "text", dir: "auto" }, ...body(message)),
+      el("p", { class: "text", dir: "auto" }, ...(blocked ? ["You have blocked this player."] : body(message))),
     );
     if (message.edited_at && !message.deleted) item.append(el("span", { class: "edited", text: "edited" }));
     if (!message.deleted) item.append(this.#more(item, message));
@@ -173,10 +175,11 @@ export class MessageList {
       act("Edit", () => this.#edit(item, message));
       act("Delete", () => acts.remove(message));
     }
-    if (!mine) {
+    if (!mine && message.from.id !== DELETED) {
       act("Whisper", () => acts.whisper(message.from));
       act("Challenge", () => acts.challenge(message.from.id));
       act("Report", () => acts.report(message));
+      act("More …", () => acts.card(message.from));
     }
     if (!row.children.length) row.append(el("span", { class: "muted-text", text: "Too late to change it." }), button("Close", close));
     return row;

@@ -51,11 +51,12 @@ export function say(text) {
  * Ask something in a dialog.
  *
  * @param {{title: string, text?: string, label?: string, value?: string, max?: number,
- *   pattern?: string, ok: string, danger?: boolean}} question label: of the text to be entered
+ *   pattern?: string, type?: string, ok: string, danger?: boolean}} question label: of the text to be
+ *   entered
  * @returns {Promise<string | null>} the text, "" where none is asked for; null: not done
  */
-export function question({ title, text, label, value = "", max = 500, pattern, ok, danger = false }) {
-  const input = label && el("input", { id: "answer", value, maxlength: max, pattern, required: true, autocomplete: "off" });
+export function question({ title, text, label, value = "", max = 500, pattern, type = "text", ok, danger = false }) {
+  const input = label && el("input", { id: "answer", type, value, maxlength: max, pattern, required: true, autocomplete: "off" });
   const dialog = el(
     "dialog",
     { "aria-labelledby": "asked" },

@@ -23,6 +23,7 @@ export class People {
   #connection;
   #rooms;
   #acts;
+  #stays;
   /** @type {Room | null} */
   #room = null;
   /** @type {Map<string, Presence>} of those who are watched */
@@ -31,10 +32,13 @@ export class People {
   /**
    * @param {Connection} connection
    * @param {Rooms} rooms
-   * @param {{whisper(who: {id: string, name: string}): void, challenge(id: string): void}} acts
+   * @param {(id: string) => boolean} stays whom somebody else here watches, too
+   * @param {{whisper(who: {id: string, name: string}): void, challenge(id: string): void,
+   *   card(who: {id: string, name: string}, how: {words: string, away: boolean}): void}} acts
    */
-  constructor(connection, rooms, acts) {
+  constructor(connection, rooms, stays, acts) {
     this.#connection = connection;
+    this.#stays = stays;
     this.#rooms = rooms;
     this.#acts = acts;
     const room = (/** @type {Event} */ event) => /** @type {CustomEvent} */ (event).detail;
@@ -60,6 +64,14 @@ export class People {
     await this.#follow();
   }
 
+  /** The server does not watch somebody any more.
+   * @param {string} id
+   */
+  async forget(id) {
+    this.#presence.delete(id);
+    await this.#follow();
+  }
+
   /** @param {Room} room */
   #show(room) {
     this.#room = room;
@@ -79,7 +91,8 @@ export class People {
     const gone = [...this.#presence.keys()].filter((id) => !wanted.has(id));
     const come = [...wanted].filter((id) => !this.#presence.has(id));
     for (const id of gone) this.#presence.delete(id);
-    if (gone.length) await this.#try(this.#connection.ask("presence:unwatch", { player_ids: gone.slice(0, WATCH_AT_ONCE) }));
+    const alone = gone.filter((id) => !this.#stays(id)).slice(0, WATCH_AT_ONCE);
+    if (alone.length) await this.#try(this.#connection.ask("presence:unwatch", { player_ids: alone }));
     if (!come.length) return;
     const answer = await this.#try(this.#connection.ask("presence:watch", { player_ids: come }));
     if (answer) this.#changed(answer.presence);
@@ -135,13 +148,16 @@ export class People {
     const me = id === this.#rooms.me.id;
     const duelling = presence?.in_duel;
     const words = `${WORDS[status] ?? status}${duelling ? ", in a duel" : ""}`;
+    const away = Boolean(duelling) || status === "offline";
+    const about = [nameOf(name), me && el("span", { class: "tag", text: "you" }), el("span", { class: "state", text: words })];
+    const open = () => this.#acts.card({ id, name }, { words, away });
     return el(
       "li",
       { class: `person ${status}` },
       el("span", { class: `dot ${duelling ? "duel" : status}`, "aria-hidden": "true" }),
-      el("span", { class: "who" }, nameOf(name), me && el("span", { class: "tag", text: "you" }), el("span", { class: "state", text: words })),
+      me ? el("span", { class: "who" }, ...about) : el("button", { type: "button", class: "who", "data-key": `c${id}`, title: "Give coins, stake, rob …", on: { click: open } }, ...about),
       !me && iconButton("whisper", `Whisper to ${name}`, () => this.#acts.whisper({ id, name }), { "data-key": `w${id}` }),
-      !me && iconButton("duel", `Challenge ${name} to a duel`, () => this.#acts.challenge(id), { "data-key": `d${id}`, disabled: duelling || status === "offline" }),
+      !me && iconButton("duel", `Challenge ${name} to a duel`, () => this.#acts.challenge(id), { "data-key": `d${id}`, disabled: away }),
     );
   }
 }

@@ -1,5 +1,7 @@
 /** Who won, and why, in sentences. */
 
+import { coins } from "./errors.js";
+
 /** @typedef {import("./types.js").DuelView} DuelView */
 /** @typedef {import("./types.js").Round} Round */
 
@@ -42,6 +44,17 @@ export function reason(duel, me) {
     default:
       return `${left.score} to ${right.score} after ${duel.rounds.length} rounds.`;
   }
+}
+
+/** What became of the stakes; "" without any.
+ * @param {DuelView} duel
+ * @param {string} me
+ */
+export function payout(duel, me) {
+  if (!duel.stake) return "";
+  if (!duel.winner_id) return ` Both stakes of ${coins(duel.stake)} go back.`;
+  if (duel.winner_id === me) return ` The pot of ${coins(2 * duel.stake)} is yours.`;
+  return ` The pot of ${coins(2 * duel.stake)} goes to ${isolated(duel, duel.winner_id)}.`;
 }
 
 /** A name inside a text, kept from turning it.

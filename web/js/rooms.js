@@ -156,13 +156,14 @@ export class Rooms extends EventTarget {
    * @returns {Promise<number>} how many messages were missed since the connection was lost
    */
   async enter(room) {
-    const page = room.partner
-      ? await this.#connection.ask("chat:history", { room: room.name, limit: PAGE })
-      : await this.#connection.ask("chat:join", { room: room.name });
-    room.joined = !room.partner;
-    if (!room.partner) this.#seat(room, page);
-    const full = room.partner ? page.next_before !== null : page.messages.length >= PAGE;
-    return this.#catchUp(room, page.messages, full);
+    if (room.partner) {
+      const page = await this.#connection.ask("chat:history", { room: room.name, limit: PAGE });
+      return this.#catchUp(room, page.messages, page.next_before !== null);
+    }
+    const page = await this.#connection.ask("chat:join", { room: room.name });
+    room.joined = true;
+    this.#seat(room, page);
+    return this.#catchUp(room, page.messages, page.messages.length >= PAGE);
   }
 
   /**

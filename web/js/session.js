@@ -19,6 +19,8 @@ const AGAIN_MS = 5_000; // after a refresh that nobody answered
 export class Session extends EventTarget {
   /** @type {Tokens | null} */
   tokens = null;
+  /** Why it will end, if the player has done something that ends it. */
+  farewell = "";
   /** @type {Storage} */
   #store = localStorage;
   #timer = 0;
@@ -55,6 +57,34 @@ export class Session extends EventTarget {
     this.#keep(answer);
   }
 
+  /** Play another character of the account: the page begins anew, nothing of this one stays.
+   * @param {import("./types.js").Named} character
+   */
+  play(character) {
+    if (!this.tokens) return;
+    this.#store.setItem(KEY, JSON.stringify({ ...this.tokens, character }));
+    location.reload();
+  }
+
+  /** The character of this sign-in has this name.
+   * @param {string} id
+   * @param {string} name
+   */
+  rename(id, name) {
+    if (this.tokens?.character.id !== id || this.tokens.character.name === name) return;
+    this.tokens.character = { id, name };
+    this.#store.setItem(KEY, JSON.stringify(this.tokens));
+  }
+
+  /** The guest's account has a user name now.
+   * @param {string} username
+   */
+  named(username) {
+    if (!this.tokens) return;
+    this.tokens.account.username = username;
+    this.#store.setItem(KEY, JSON.stringify(this.tokens));
+  }
+
   /** Sign out here, and on the server when it can be reached. */
   async signOut() {
     try {
@@ -76,7 +106,7 @@ export class Session extends EventTarget {
     clearTimeout(this.#timer);
     this.tokens = null;
     this.#store.removeItem(KEY);
-    this.dispatchEvent(new CustomEvent("ended", { detail: why }));
+    this.dispatchEvent(new CustomEvent("ended", { detail: this.farewell || why }));
   }
 
   /**
@@ -127,7 +157,10 @@ export class Session extends EventTarget {
 
   /** @param {TokenAnswer} answer */
   #keep(answer) {
-    const tokens = { ...answer, expires_at: Date.now() + answer.expires_in * 1000 };
+    // A refresh knows the account only: who plays was chosen here.
+    const same = this.tokens?.account.id === answer.account.id;
+    const character = same && this.tokens ? this.tokens.character : answer.character;
+    const tokens = { ...answer, character, expires_at: Date.now() + answer.expires_in * 1000 };
     this.#store.setItem(KEY, JSON.stringify(tokens));
     this.#adopt(tokens);
   }
@@ -143,7 +176,7 @@ export class Session extends EventTarget {
   #follow() {
     const kept = read(this.#store);
     if (!kept) this.end("");
-    else if (kept.account.id !== this.tokens?.account.id) location.reload();
+    else if (kept.account.id !== this.tokens?.account.id || kept.character.id !== this.tokens.character.id) location.reload();
     else if (kept.access_token !== this.tokens.access_token) this.#adopt(kept);
   }
 

@@ -11,7 +11,7 @@ import { Refused, sentence } from "./errors.js";
  */
 export function wireSignIn(session, done) {
   const guest = byId("guest");
-  const account = byId("account");
+  const account = byId("sign-in-form");
   const stay = () => byId("stay").checked;
 
   guest.addEventListener("submit", (/** @type {Event} */ event) => {

@@ -6,7 +6,8 @@ import { byId, el, nameOf } from "./dom.js";
 import { coins } from "./errors.js";
 import { question, say, toast } from "./notices.js";
 import { roundsOf, verification } from "./record.js";
-import { reason, resultTitle, roundTitle } from "./results.js";
+import { payout, reason, resultTitle, roundTitle } from "./results.js";
+import { dotOf, inSight } from "./views.js";
 
 /** @typedef {import("./types.js").DuelView} DuelView */
 /** @typedef {import("./types.js").Round} Round */
@@ -35,6 +36,7 @@ export class Table {
   constructor(duels) {
     this.#duels = duels;
     duels.addEventListener("table", () => this.#changed());
+    duels.addEventListener("table", dotOf("table", () => duels.duel?.status === "active" && duels.mine(duels.duel)));
     duels.addEventListener("round", (event) => this.#reveal(/** @type {CustomEvent} */ (event).detail));
     document.addEventListener("keydown", (event) => this.#key(event));
     every(() => this.#tick());
@@ -242,6 +244,8 @@ export class Table {
     byId("headline").replaceChildren(...this.#headline(duel));
     byId("subline").replaceChildren(...this.#subline(duel));
     const stake = duel.stake ? `, for ${coins(duel.stake)} each` : "";
+    byId("pot").hidden = !duel.stake || duel.status !== "active";
+    byId("pot-sum").textContent = (2 * duel.stake).toLocaleString("en");
     byId("round-number").textContent = duel.status === "active" ? `Round ${this.#showdown?.round ?? duel.round}${stake}` : `Result${stake}`;
   }
 
@@ -261,7 +265,7 @@ export class Table {
    */
   #subline(duel) {
     const away = duel.players.find(({ connected }) => !connected);
-    if (duel.status !== "active") return [reason(duel, this.#duels.me)];
+    if (duel.status !== "active") return [reason(duel, this.#duels.me), payout(duel, this.#duels.me)];
     if (away) return [nameOf(away.name), " lost the connection", el("span", { id: "away" }), "."];
     if (this.#showdown) return ["The next round has begun."];
     if (!duel.you) return ["You see the hands at the showdown."];
@@ -361,7 +365,7 @@ export class Table {
   /** @param {KeyboardEvent} event */
   #key(event) {
     const at = /** @type {HTMLElement} */ (event.target);
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    if (!inSight("table") || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (at.closest("input, textarea, select, dialog, [role=tablist]") || document.querySelector("dialog[open]")) return;
     const duel = this.#duels.duel;
     if (!duel?.you || duel.status !== "active") return;

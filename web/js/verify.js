@@ -15,12 +15,12 @@ import { RANKS, SUITS } from "./cards.js";
 export const canVerify = () => Boolean(globalThis.crypto?.subtle);
 
 /** @param {string} text */
-async function sha256(text) {
+export async function sha256(text) {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
 }
 
 /** @param {Uint8Array} bytes */
-const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+export const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /**
  * The 52 cards of a round in the order in which they are dealt.
