@@ -73,10 +73,10 @@ class OneBatch(Payload):
 
 
 class BatchItems(Payload):
-    """A page of a batch's items, in their order, behind the index that a page ended with."""
+    """A page of a batch's items, in their order, from the index on that the page before named."""
 
     batch_id: Id
-    after: int = Field(default=-1, ge=-1, lt=MOST)
+    from_index: int = Field(default=0, ge=0, lt=MOST)
     limit: int = Field(default=100, ge=1, le=100)
 
 
@@ -122,10 +122,10 @@ class TransferItemView(TypedDict):
 
 
 class TransferItemsReply(TypedDict):
-    """Items in their order; `next_after` is null on the last page."""
+    """Items in their order; `next_index` is null on the last page."""
 
     items: list[TransferItemView]
-    next_after: int | None
+    next_index: int | None
 
 
 @command("wallet:batch", SendBatch)
@@ -201,10 +201,10 @@ async def items(cmd: BatchItems, ctx: Context) -> TransferItemsReply:
         DependencyUnavailable: MongoDB does not answer.
     """
     batch = await _find(cmd.batch_id, ctx)
-    found = await ctx.world.economy.batches.items(batch.id, cmd.after, cmd.limit)
-    last = found[-1].index if found else batch.total
-    more = last if last + 1 < batch.total else None
-    return TransferItemsReply(items=[_item(one) for one in found], next_after=more)
+    found = await ctx.world.economy.batches.items(batch.id, cmd.from_index, cmd.limit)
+    end = cmd.from_index + len(found)
+    more = end if found and end < batch.total else None
+    return TransferItemsReply(items=[_item(one) for one in found], next_index=more)
 
 
 @route("DELETE", "/transfers/batch/{batch_id}", OneBatch, status=202)

@@ -81,9 +81,9 @@ class Batches:
         """
         return _batch(await self._documents.call("batches", "find_one", {"_id": batch_id}))
 
-    async def items(self, batch_id: str, after: int = -1, limit: int = MOST_ITEMS) -> list[Item]:
-        """Items in their order, from behind an index on."""
-        query = {"_id": {"$gt": _item_id(batch_id, after), "$lt": f"{batch_id}0"}}
+    async def items(self, batch_id: str, first: int = 0, limit: int = MOST_ITEMS) -> list[Item]:
+        """Items in their order, from an index on."""
+        query = {"_id": {"$gte": _item_id(batch_id, first), "$lt": f"{batch_id}0"}}
         found = await self._documents.find("batch_items", query, sort=[("_id", 1)], limit=limit)
         return [_item(one) for one in found]
 
@@ -225,7 +225,7 @@ def _tab(batch: Batch) -> str:
 
 
 def _item_id(batch_id: str, index: int) -> str:
-    """Sorts by index; a minus comes before all digits."""
+    """Sorts by index, of which there are at most four digits."""
     return f"{batch_id}/{index:04}"
 
 

@@ -35,6 +35,12 @@ class AccountView(TypedDict):
     role: str
 
 
+class ActionReply(TypedDict):
+    """The entry of the log."""
+
+    entry: LogEntry
+
+
 class AddSchedule(TypedDict):
     """Either `cron` (in the time zone `tz`) or `every` so many seconds.
 
@@ -50,6 +56,15 @@ class AddSchedule(TypedDict):
     missed: NotRequired[Literal["once", "each", "skip"]]
 
 
+class AroundReply(TypedDict):
+    """Part of a board, the best first, and how many are on it; wealth has no seasons."""
+
+    board: Literal["rating", "wins", "wealth"]
+    season: str | None
+    entries: list[Entry]
+    total: int
+
+
 class AttemptReply(TypedDict):
     """What it came to: `amount` was taken, or paid if it failed.
 
@@ -61,6 +76,16 @@ class AttemptReply(TypedDict):
     odds: int
     balance: int
     again_at: int
+
+
+class AttemptView(TypedDict):
+    """One request: when (ms), its answer's status code and beginning, or what went wrong."""
+
+    at: int
+    code: int | None
+    error: str
+    answer: str
+    ms: int
 
 
 class Author(TypedDict):
@@ -76,20 +101,56 @@ class BalanceReply(TypedDict):
     balance: int
 
 
+class BanPlayer(TypedDict):
+    """Whose account is banned, and why; without seconds for good."""
+
+    reason: str
+    seconds: NotRequired[int | None]
+
+
 class BatchItem(TypedDict):
     """What became of one order: a job, or the code and text of its refusal."""
 
     ok: bool
     id: NotRequired[str]
-    url: NotRequired[str]
+    status_url: NotRequired[str]
     code: NotRequired[str]
     detail: NotRequired[str]
+
+
+class BatchOrdered(TypedDict):
+    """A batch, and where its state can be read."""
+
+    id: str
+    status: Literal["running", "cancelling", "done", "cancelled"]
+    total: int
+    url: str
 
 
 class BatchReply(TypedDict):
     """What became of each order, in their order."""
 
     jobs: list[BatchItem]
+
+
+class BatchState(TypedDict):
+    """One batch."""
+
+    batch: BatchView
+
+
+class BatchView(TypedDict):
+    """A batch as it stands: how many of its items have which result, and the coins paid."""
+
+    id: str
+    status: Literal["running", "cancelling", "done", "cancelled"]
+    total: int
+    paid: int
+    refused: int
+    cancelled: int
+    amount: int
+    created_at: int
+    ended_at: int | None
 
 
 class BoostView(TypedDict):
@@ -100,6 +161,13 @@ class BoostView(TypedDict):
     until: int
 
 
+class ChangeRole(TypedDict):
+    """The new role of an account, and why it gets it."""
+
+    role: Literal["player", "operator", "moderator", "admin"]
+    reason: str
+
+
 class ChangeSchedule(TypedDict):
     """What shall be otherwise."""
 
@@ -108,6 +176,28 @@ class ChangeSchedule(TypedDict):
     every: NotRequired[int | None]
     tz: NotRequired[str | None]
     missed: NotRequired[Literal["once", "each", "skip"] | None]
+
+
+class ChangedWebhook(TypedDict):
+    """What is to be another; what is null stays. `active` true begins anew what was disabled."""
+
+    url: NotRequired[str | None]
+    events: NotRequired[
+        list[
+            Literal[
+                "*",
+                "player.created",
+                "wallet.posted",
+                "duel.ended",
+                "purchase.granted",
+                "purchase.refunded",
+                "chat.reported",
+            ]
+        ]
+        | None
+    ]
+    description: NotRequired[str | None]
+    active: NotRequired[bool | None]
 
 
 class CharacterAnswer(TypedDict):
@@ -158,6 +248,21 @@ class CheckView(TypedDict):
     since: int
 
 
+class Choice(TypedDict):
+    """Whether to be told of a kind in a way."""
+
+    kind: Literal[
+        "robbed",
+        "robbery_failed",
+        "coins_received",
+        "duel_challenged",
+        "duel_won",
+        "purchase_granted",
+    ]
+    channel: Literal["email", "push"]
+    on: bool
+
+
 class Cleaned(TypedDict):
     """How many were taken away."""
 
@@ -196,6 +301,30 @@ class DealerView(TypedDict):
 
     cards: list[str]
     total: int
+
+
+class DeliveriesAnswer(TypedDict):
+    """Deliveries, the newest first; null as the cursor when there are no more."""
+
+    deliveries: list[DeliveryView]
+    next_before: str | None
+
+
+class DeliveryAnswer(TypedDict):
+    """One delivery."""
+
+    delivery: DeliveryView
+
+
+class DeliveryView(TypedDict):
+    """What became of an event, for one webhook; the newest attempts last."""
+
+    event_id: str
+    type: str
+    at: int
+    status: Literal["pending", "delivered", "failed"]
+    tries: int
+    attempts: list[AttemptView]
 
 
 class Discard(TypedDict):
@@ -247,14 +376,38 @@ class EffectView(TypedDict):
     percent: int
 
 
+class EmailReply(TypedDict):
+    """The address, and whether it is the account's beyond doubt; until then nothing goes there."""
+
+    email: str | None
+    verified: bool
+
+
 class Empty(TypedDict):
     """`{}`: done, and there is nothing to tell."""
+
+
+class Ended(TypedDict):
+    """How a mute or a ban came to an end; nobody (null) ends one whose time is over."""
+
+    how: Literal["lifted", "replaced", "expired"]
+    at: int
+    by: Person | None
+    reason: str
 
 
 class EndedGame(TypedDict):
     """A game that came to its end without its player."""
 
     game: GameView
+
+
+class Entry(TypedDict):
+    """A player's place; equal scores have equal ranks: 1, 2, 2, 4."""
+
+    rank: int
+    player: RankedPlayer
+    score: int
 
 
 class EntryView(TypedDict):
@@ -483,11 +636,38 @@ class Joined(TypedDict):
     messages: list[ChatMessage]
 
 
+class Keys(TypedDict):
+    """A subscription's keys, as a browser gives them."""
+
+    p256dh: str
+    auth: str
+
+
+class KnownPlayer(TypedDict):
+    """A player and his account; guests have no user name. Times in ms, the last name first.
+
+    `banned_until` and `muted_until` are null for good, and 0 when the account is not.
+    """
+
+    id: str
+    name: str
+    former_names: list[str]
+    account_id: str
+    username: str | None
+    role: str
+    banned_until: int | None
+    muted_until: int | None
+
+
 class LedgerReply(TypedDict):
-    """Entries, the newest first; null as the cursor when there are no more."""
+    """Entries, the newest first; null as the cursor when there are no more.
+
+    `names` are those of the players in them, as far as they are still there.
+    """
 
     entries: list[EntryView]
     next_before: str | None
+    names: dict[str, str]
 
 
 class LetterReply(TypedDict):
@@ -496,10 +676,49 @@ class LetterReply(TypedDict):
     job: JobView
 
 
+class Lift(TypedDict):
+    """Whose mute or ban ends, and why."""
+
+    reason: str
+
+
 class Liveness(TypedDict):
     """The event loop turns."""
 
     status: Literal["live"]
+
+
+class LogEntry(TypedDict):
+    """One action of a moderator or an administrator.
+
+    `details` has what is particular to the action: `until` (ms, null for good), `report_id`,
+    `resolution`, `message_id`, `role` and `former_role`.
+    """
+
+    id: str
+    action: Literal[
+        "mute",
+        "unmute",
+        "ban",
+        "unban",
+        "resolve_report",
+        "delete_message",
+        "edit_message",
+        "set_role",
+    ]
+    by: Person
+    whom: Person
+    player_id: str | None
+    reason: str
+    at: int
+    details: dict[str, Any]
+
+
+class LogReply(TypedDict):
+    """Actions, the newest first; `next_cursor` is null when there are no more."""
+
+    entries: list[LogEntry]
+    next_cursor: str | None
 
 
 class LotView(TypedDict):
@@ -507,6 +726,28 @@ class LotView(TypedDict):
 
     count: int
     expires_at: int | None
+
+
+class MatchFound(TypedDict):
+    """The duel that has begun."""
+
+    duel: DuelView
+
+
+class MatchLeft(TypedDict):
+    """The player does not wait for an opponent any more, and why not."""
+
+    reason: Literal["left", "in_duel", "insufficient_funds"]
+
+
+class MatchView(TypedDict):
+    """Since when (ms) the player waits, for a duel with which stake, and how long (ms) others
+    have waited for that lately; null if there were too few.
+    """
+
+    waiting_since: int
+    stake: int
+    estimated_wait: int | None
 
 
 class MaybeDuelReply(TypedDict):
@@ -542,6 +783,13 @@ class MessageReply(TypedDict):
     message: ChatMessage
 
 
+class MutePlayer(TypedDict):
+    """Whose account may not speak, for how long, and why."""
+
+    reason: str
+    seconds: NotRequired[int]
+
+
 class MutedEvent(TypedDict):
     """Until when (in ms) a player may not speak; null: he may again."""
 
@@ -550,14 +798,50 @@ class MutedEvent(TypedDict):
     reason: str
 
 
-class Notification(TypedDict):
-    """Something that a player should see; `by` is who did it, `at` in ms."""
+class NewWebhook(TypedDict):
+    """Where to, and of which events; `*` is all of them."""
 
+    url: str
+    events: list[
+        Literal[
+            "*",
+            "player.created",
+            "wallet.posted",
+            "duel.ended",
+            "purchase.granted",
+            "purchase.refunded",
+            "chat.reported",
+        ]
+    ]
+    description: NotRequired[str]
+
+
+class Notification(TypedDict):
+    """Something that a player should see.
+
+    `text` is a sentence for people. `by` is who did it, `amount` the coins that moved, `ref`
+    what it was about: the id of a duel, an order or a posting. `at` in ms.
+    """
+
+    id: str
     kind: str
-    by: RobberView
-    success: bool
+    text: str
+    by: Author | None
     amount: int
+    ref: str
     at: int
+    read: bool
+
+
+class NotificationsReply(TypedDict):
+    """Notifications, the newest first, and how many in all are unread.
+
+    The cursor is null when there are no more.
+    """
+
+    notifications: list[Notification]
+    unread: int
+    next_before: str | None
 
 
 class OpponentView(TypedDict):
@@ -596,7 +880,7 @@ class Ordered(TypedDict):
     """The job, and where its state can be read."""
 
     id: str
-    url: str
+    status_url: str
 
 
 class OwnView(TypedDict):
@@ -632,12 +916,27 @@ class PacksReply(TypedDict):
     packs: list[PackView]
 
 
+class Person(TypedDict):
+    """An account, and a name of it that people know."""
+
+    account_id: str
+    name: str
+
+
 class PlayerInfo(TypedDict):
     """Who plays on this connection; the role is his account's."""
 
     id: str
     name: str
     role: str
+
+
+class PlayerRecord(TypedDict):
+    """All players of one account, and the newest 50 reports, mutes and bans of it."""
+
+    characters: list[KnownPlayer]
+    reports: list[ReportView]
+    sanctions: list[SanctionView]
 
 
 class PlayerView(TypedDict):
@@ -647,6 +946,12 @@ class PlayerView(TypedDict):
     name: str
     connected: bool
     score: int
+
+
+class PlayersReply(TypedDict):
+    """Players by name, at most 50."""
+
+    found: list[KnownPlayer]
 
 
 class PresenceReply(TypedDict):
@@ -696,6 +1001,37 @@ class QueuesReply(TypedDict):
     queues: list[QueueView]
 
 
+class RankedPlayer(TypedDict):
+    """Who it is."""
+
+    id: str
+    name: str
+
+
+class RatingChanged(TypedDict):
+    """A player's rating after a duel, and by what it changed; `score` is his on the board."""
+
+    duel_id: str
+    season: str
+    rating: int
+    uncertainty: int
+    score: int
+    change: int
+
+
+class RatingReply(TypedDict):
+    """A player's present season: docs/matchmaking.md says what the numbers mean."""
+
+    player_id: str
+    season: str
+    rating: int
+    uncertainty: int
+    score: int
+    wins: int
+    losses: int
+    draws: int
+
+
 class Readiness(TypedDict):
     """Whether the node is fit to serve, and the names of the checks that say no."""
 
@@ -729,31 +1065,84 @@ class ReplayReply(TypedDict):
     refused: dict[str, str]
 
 
+class ReportInContext(TypedDict):
+    """A report, its message as it is now, and what was said around it, the oldest first.
+
+    `message_now` is null when it is not stored any more. Around a whisper nothing is shown:
+    only what one of the two has reported is the moderators' to read.
+    """
+
+    report: ReportView
+    message_now: ChatMessage | None
+    said_before: list[ChatMessage]
+    said_after: list[ChatMessage]
+
+
 class ReportReply(TypedDict):
     """What the moderators know the report by."""
 
     report_id: str
 
 
+class ReportView(TypedDict):
+    """A report; `message` is as it was when it was reported. `resolution` is null while open."""
+
+    id: str
+    status: Literal["open", "resolved"]
+    message: ChatMessage
+    reporter: Author
+    reason: str
+    reported_at: int
+    resolution: Resolved | None
+
+
+class ReportsReply(TypedDict):
+    """Reports, the oldest first; `next_cursor` is null when there are no more."""
+
+    reports: list[ReportView]
+    next_cursor: str | None
+
+
+class ResolveReport(TypedDict):
+    """What comes of a report, and why.
+
+    `mute` and `ban` do that to the author: `seconds` is how long, for a ban without for good.
+    `other` is for what was done elsewhere; `dismiss`: nothing is wrong.
+    """
+
+    action: Literal["dismiss", "mute", "ban", "other"]
+    note: str
+    seconds: NotRequired[int | None]
+
+
+class Resolved(TypedDict):
+    """What came of a report."""
+
+    action: Literal["dismiss", "mute", "ban", "other"]
+    note: str
+    by: Person
+    at: int
+
+
+class ResolvedReport(TypedDict):
+    """The report as it is now."""
+
+    report: ReportView
+
+
 class Resume(TypedDict):
     """What the player was at: the chat rooms that the connection is in, his duel, his mute.
 
     `duel` is the one that he fights, else the one that he has offered, else the newest that was
-    offered to him. `muted_until` is in ms. Both are null when there is none. `friend_requests`
-    is how many wait for his answer.
+    offered to him. `muted_until` is in ms. `match` says that he waits for an opponent. They are
+    null when there is none. `friend_requests` is how many wait for his answer.
     """
 
     rooms: list[str]
     duel: DuelView | None
     muted_until: int | None
+    match: MatchView | None
     friend_requests: int
-
-
-class RobberView(TypedDict):
-    """Who tried."""
-
-    id: str
-    name: str
 
 
 class RoundNews(TypedDict):
@@ -773,6 +1162,31 @@ class RoundView(TypedDict):
     hands: dict[str, list[str]]
     ranks: dict[str, str]
     winner_id: str | None
+
+
+class SanctionView(TypedDict):
+    """A mute or a ban: of an account, aimed at one of its players.
+
+    Times in ms; `until` is null for good, `ended` while it was not brought to an end.
+    """
+
+    id: str
+    kind: Literal["ban", "mute"]
+    whom: Person
+    player_id: str
+    by: Person
+    reason: str
+    at: int
+    until: int | None
+    in_force: bool
+    ended: Ended | None
+
+
+class SanctionsReply(TypedDict):
+    """In force now, the newest first; `next_cursor` is null when there are no more."""
+
+    sanctions: list[SanctionView]
+    next_cursor: str | None
 
 
 class ScheduleReply(TypedDict):
@@ -807,6 +1221,13 @@ class SchedulesReply(TypedDict):
     schedules: list[ScheduleView]
 
 
+class SecretAnswer(TypedDict):
+    """A webhook and its secret, which is not shown again."""
+
+    webhook: WebhookView
+    secret: str
+
+
 class ServerNotice(TypedDict):
     """What those who run the server should look at, and how much of it there is."""
 
@@ -831,6 +1252,19 @@ class SessionReply(TypedDict):
     """When the session ends unless it is refreshed again, in ms."""
 
     expires_at: int
+
+
+class SettingsReply(TypedDict):
+    """How an account is reached: by kind, at which address, on how many devices.
+
+    `push_key` is what a browser subscribes with; `email` is null if none was given.
+    """
+
+    kinds: dict[str, WaysOfKind]
+    email: str | None
+    verified: bool
+    devices: int
+    push_key: str
 
 
 class ShopReply(TypedDict):
@@ -864,12 +1298,49 @@ class TokenAnswer(TypedDict):
     expires_in: int
 
 
+class TopReply(TypedDict):
+    """The same, and what to ask for the next page with; null if this is the last."""
+
+    board: Literal["rating", "wins", "wealth"]
+    season: str | None
+    entries: list[Entry]
+    total: int
+    next_after: str | None
+
+
 class TradeReply(TypedDict):
     """The caller's balance, what was paid in all, and how many he owns now."""
 
     balance: int
     price: int
     owned: int
+
+
+class TransferItem(TypedDict):
+    """Coins for a player."""
+
+    to: str
+    amount: int
+    note: NotRequired[str]
+
+
+class TransferItemView(TypedDict):
+    """An item: paid by the ledger entry `entry_id`, or refused with the code of an error."""
+
+    index: int
+    to: str
+    amount: int
+    note: str
+    status: Literal["waiting", "paid", "refused", "cancelled"]
+    entry_id: NotRequired[str]
+    code: NotRequired[str]
+
+
+class TransferItemsReply(TypedDict):
+    """Items in their order; `next_index` is null on the last page."""
+
+    items: list[TransferItemView]
+    next_index: int | None
 
 
 class TransferReply(TypedDict):
@@ -882,6 +1353,12 @@ class TransferReply(TypedDict):
 
 
 TypingEvent = TypedDict("TypingEvent", {"room": "str", "from": "Author"})
+
+
+class UnreadReply(TypedDict):
+    """How many are unread now."""
+
+    unread: int
 
 
 class UseReply(TypedDict):
@@ -908,6 +1385,79 @@ class WatchedReply(TypedDict):
     """The duel as everybody may see it."""
 
     duel: DuelView
+
+
+class WaysOfKind(TypedDict):
+    """Whether an account that is away is told of a kind by e-mail, and by push."""
+
+    email: bool
+    push: bool
+
+
+class WebhookAnswer(TypedDict):
+    """One webhook."""
+
+    webhook: WebhookView
+
+
+class WebhookDisabled(TypedDict):
+    """Nothing more is sent to a webhook, and why."""
+
+    webhook_id: str
+    url: str
+    reason: str
+
+
+class WebhookView(TypedDict):
+    """A webhook and how it does; times in ms.
+
+    `reason` says why it is not active, `failures` counts those in a row.
+    """
+
+    id: str
+    url: str
+    events: list[str]
+    description: str
+    active: bool
+    reason: str
+    failures: int
+    created_at: int
+
+
+class WebhooksAnswer(TypedDict):
+    """All of them, the oldest first."""
+
+    webhooks: list[WebhookView]
+
+
+class WithdrawalState(TypedDict):
+    """One withdrawal."""
+
+    withdrawal: WithdrawalView
+
+
+class WithdrawalView(TypedDict):
+    """A withdrawal: its coins are held until it is `confirmed` or, given back, `failed`.
+
+    `reference` is the outside ledger's, `reason` why it failed.
+    """
+
+    id: str
+    player_id: str
+    address: str
+    amount: int
+    status: Literal["held", "submitted", "confirmed", "failed"]
+    reference: str | None
+    reason: str | None
+    created_at: int
+    ended_at: int | None
+
+
+class WithdrawalsReply(TypedDict):
+    """A page, the newest first; `next_before` is null on the last one."""
+
+    withdrawals: list[WithdrawalView]
+    next_before: str | None
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
@@ -1046,7 +1596,7 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
-                token_expired, token_revoked, forbidden, rate_limited,
+                token_expired, token_revoked, forbidden, banned, rate_limited,
                 dependency_unavailable, timeout, internal.
         """
         await self._call("POST", "/api/v1/auth/logout")
@@ -1055,18 +1605,18 @@ class Showdown:
         """Tell the caller who he is.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: MeAnswer = await self._call("GET", "/api/v1/me")
         return answer
 
-    async def delete(self) -> None:
+    async def deletion_delete(self) -> None:
         """Delete the caller's account, for good.
 
         Raises:
             Refused: unauthenticated, token_expired, token_revoked, forbidden, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         await self._call("DELETE", "/api/v1/me")
 
@@ -1074,8 +1624,8 @@ class Showdown:
         """List the characters of the caller's account.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharactersAnswer = await self._call("GET", "/api/v1/characters")
         return answer
@@ -1085,10 +1635,32 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
-                token_expired, token_revoked, forbidden, conflict, rate_limited,
-                dependency_unavailable, timeout, internal.
+                token_expired, token_revoked, forbidden, conflict, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call("POST", "/api/v1/characters", {"name": name})
+        return answer
+
+    async def board(
+        self,
+        *,
+        board: Literal["rating", "wins", "wealth"],
+        limit: int | None = None,
+        season: str | None = None,
+        after: str | None = None,
+    ) -> TopReply:
+        """The best of a board, as `leaderboard:top`.
+
+        Raises:
+            Refused: validation_failed, unauthenticated, token_expired, token_revoked,
+                forbidden, not_found, banned, rate_limited, dependency_unavailable,
+                timeout, internal.
+        """
+        answer: TopReply = await self._call(
+            "GET",
+            f"/api/v1/leaderboards/{board}",
+            query={**_given({"limit": limit, "season": season, "after": after})},
+        )
         return answer
 
     async def rename_character(self, *, id: str, name: str) -> CharacterAnswer:
@@ -1097,7 +1669,7 @@ class Showdown:
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
                 token_expired, token_revoked, forbidden, not_found, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: CharacterAnswer = await self._call(
             "PATCH", f"/api/v1/characters/{id}", {"name": name}
@@ -1110,7 +1682,7 @@ class Showdown:
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
                 token_expired, token_revoked, forbidden, conflict, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: AccountAnswer = await self._call(
             "POST", "/api/v1/me/register", {"username": username, "password": password}
@@ -1123,7 +1695,7 @@ class Showdown:
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
                 token_expired, token_revoked, forbidden, conflict, stale_version,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         await self._call(
             "POST", "/api/v1/me/password", {"password": password, "new_password": new_password}
@@ -1134,9 +1706,86 @@ class Showdown:
 
         Raises:
             Refused: unauthenticated, token_expired, token_revoked, forbidden, not_found,
-                rate_limited, dependency_unavailable, timeout, internal.
+                banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: Export = await self._call("GET", "/api/v1/me/export")
+        return answer
+
+    async def order(
+        self,
+        *,
+        items: list[TransferItem],
+        key: str,
+        character_id: str | None = None,
+        reason: str | None = None,
+    ) -> BatchOrdered:
+        """Give coins to many players, from a character or, by an administrator, from the house.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, conflict, stale_version,
+                idempotency_mismatch, banned, rate_limited, dependency_unavailable,
+                timeout, internal.
+        """
+        answer: BatchOrdered = await self._call(
+            "POST",
+            "/api/v1/transfers/batch",
+            {
+                "items": items,
+                "key": key,
+                **_given({"character_id": character_id, "reason": reason}),
+            },
+        )
+        return answer
+
+    async def transfers_get(self, *, batch_id: str) -> BatchState:
+        """A batch as it stands.
+
+        Raises:
+            Refused: validation_failed, unauthenticated, token_expired, token_revoked,
+                forbidden, not_found, banned, rate_limited, dependency_unavailable,
+                timeout, internal.
+        """
+        answer: BatchState = await self._call("GET", f"/api/v1/transfers/batch/{batch_id}")
+        return answer
+
+    async def transfers_delete(self, *, batch_id: str) -> BatchState:
+        """Stop a batch: what has not begun is cancelled, what is paid stays paid.
+
+        Raises:
+            Refused: validation_failed, unauthenticated, token_expired, token_revoked,
+                forbidden, not_found, conflict, stale_version, banned, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: BatchState = await self._call("DELETE", f"/api/v1/transfers/batch/{batch_id}")
+        return answer
+
+    async def items(
+        self, *, batch_id: str, from_index: int | None = None, limit: int | None = None
+    ) -> TransferItemsReply:
+        """What became of each item of a batch.
+
+        Raises:
+            Refused: validation_failed, unauthenticated, token_expired, token_revoked,
+                forbidden, not_found, banned, rate_limited, dependency_unavailable,
+                timeout, internal.
+        """
+        answer: TransferItemsReply = await self._call(
+            "GET",
+            f"/api/v1/transfers/batch/{batch_id}/items",
+            query={**_given({"from_index": from_index, "limit": limit})},
+        )
+        return answer
+
+    async def withdrawals_get(self, *, withdrawal_id: str) -> WithdrawalState:
+        """A withdrawal of the caller's account as it stands; operators see all.
+
+        Raises:
+            Refused: validation_failed, unauthenticated, token_expired, token_revoked,
+                forbidden, not_found, banned, rate_limited, dependency_unavailable,
+                timeout, internal.
+        """
+        answer: WithdrawalState = await self._call("GET", f"/api/v1/withdrawals/{withdrawal_id}")
         return answer
 
     async def health_live(self) -> Liveness:
@@ -1153,8 +1802,8 @@ class Showdown:
         """All checks and pools of the node, for administrators and operators.
 
         Raises:
-            Refused: unauthenticated, token_expired, token_revoked, forbidden, rate_limited,
-                dependency_unavailable, timeout, internal.
+            Refused: unauthenticated, token_expired, token_revoked, forbidden, banned,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: FullHealth = await self._call("GET", "/health")
         return answer
@@ -1521,6 +2170,75 @@ class Showdown:
         answer: MaybeDuelReply = await self._ask("duel:active", {})
         return answer
 
+    async def match_join(self, *, stake: int | None = None) -> MatchView:
+        """Wait for an opponent with the same stake; again is the same wait.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                conflict, insufficient_funds, already_in_duel, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: MatchView = await self._ask("match:join", {**_given({"stake": stake})})
+        return answer
+
+    async def match_leave(self) -> Empty:
+        """Wait no more; it is no error not to wait.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                conflict, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Empty = await self._ask("match:leave", {})
+        return answer
+
+    async def leaderboard_top(
+        self,
+        *,
+        board: Literal["rating", "wins", "wealth"],
+        limit: int | None = None,
+        season: str | None = None,
+        after: str | None = None,
+    ) -> TopReply:
+        """The best of a board.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: TopReply = await self._ask(
+            "leaderboard:top",
+            {"board": board, **_given({"limit": limit, "season": season, "after": after})},
+        )
+        return answer
+
+    async def leaderboard_around(
+        self,
+        *,
+        board: Literal["rating", "wins", "wealth"],
+        limit: int | None = None,
+        season: str | None = None,
+    ) -> AroundReply:
+        """The caller's place and those next to it; no entries if he is not on the board.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: AroundReply = await self._ask(
+            "leaderboard:around", {"board": board, **_given({"limit": limit, "season": season})}
+        )
+        return answer
+
+    async def rating_get(self, *, player_id: str | None = None) -> RatingReply:
+        """How strong a player seems to be, and how his duels of this season ended.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: RatingReply = await self._ask("rating:get", {**_given({"player_id": player_id})})
+        return answer
+
     async def duel_spectate(self, *, duel_id: str) -> WatchedReply:
         """Watch others fight, without their hands.
 
@@ -1578,6 +2296,42 @@ class Showdown:
         """
         answer: TransferReply = await self._ask(
             "wallet:transfer", {"to": to, "amount": amount, "key": key, **_given({"note": note})}
+        )
+        return answer
+
+    async def wallet_batch(self, *, items: list[TransferItem], key: str) -> BatchOrdered:
+        """Give coins to many players: each item is paid or refused by itself, later.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                conflict, stale_version, idempotency_mismatch, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: BatchOrdered = await self._ask("wallet:batch", {"items": items, "key": key})
+        return answer
+
+    async def wallet_batch_cancel(self, *, batch_id: str) -> BatchState:
+        """Stop a batch: what has not begun is cancelled, what is paid stays paid.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: BatchState = await self._ask("wallet:batch_cancel", {"batch_id": batch_id})
+        return answer
+
+    async def wallet_withdraw(self, *, amount: int, address: str, key: str) -> WithdrawalState:
+        """Send coins to an outside ledger: they are held now, and settled later.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, stale_version, idempotency_mismatch,
+                insufficient_funds, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: WithdrawalState = await self._ask(
+            "wallet:withdraw", {"amount": amount, "address": address, "key": key}
         )
         return answer
 
@@ -1760,6 +2514,72 @@ class Showdown:
         )
         return answer
 
+    async def notifications_list(
+        self, *, before: str | None = None, limit: int | None = None
+    ) -> NotificationsReply:
+        """What the player should see, and what he has seen.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: NotificationsReply = await self._ask(
+            "notifications:list", {**_given({"before": before, "limit": limit})}
+        )
+        return answer
+
+    async def notifications_read(self, *, ids: list[str] | None = None) -> UnreadReply:
+        """Mark some as seen; those that are not there are none.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: UnreadReply = await self._ask("notifications:read", {**_given({"ids": ids})})
+        return answer
+
+    async def notifications_settings(self, *, choices: list[Choice] | None = None) -> SettingsReply:
+        """By which ways the account is told of what when it is away.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: SettingsReply = await self._ask(
+            "notifications:settings", {**_given({"choices": choices})}
+        )
+        return answer
+
+    async def account_email(self, *, email: str | None) -> EmailReply:
+        """Be told of things by e-mail at this address; a link that is sent there must be followed.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: EmailReply = await self._ask("account:email", {"email": email})
+        return answer
+
+    async def push_subscribe(self, *, endpoint: str, keys: Keys) -> Empty:
+        """Tell this device of things, too, when the player is away.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Empty = await self._ask("push:subscribe", {"endpoint": endpoint, "keys": keys})
+        return answer
+
+    async def push_unsubscribe(self, *, endpoint: str) -> Empty:
+        """Tell this device of nothing more.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                rate_limited, dependency_unavailable, timeout, internal.
+        """
+        answer: Empty = await self._ask("push:unsubscribe", {"endpoint": endpoint})
+        return answer
+
     @overload
     def on(
         self, event: Literal["session:ready"], handler: Callable[[SessionReady], object]
@@ -1783,6 +2603,11 @@ class Showdown:
     @overload
     def on(
         self, event: Literal["server:notice"], handler: Callable[[ServerNotice], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["webhook:disabled"], handler: Callable[[WebhookDisabled], object]
     ) -> None: ...
 
     @overload
@@ -1844,6 +2669,19 @@ class Showdown:
 
     @overload
     def on(
+        self, event: Literal["match:found"], handler: Callable[[MatchFound], object]
+    ) -> None: ...
+
+    @overload
+    def on(self, event: Literal["match:left"], handler: Callable[[MatchLeft], object]) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["rating:changed"], handler: Callable[[RatingChanged], object]
+    ) -> None: ...
+
+    @overload
+    def on(
         self, event: Literal["wallet:changed"], handler: Callable[[WalletChanged], object]
     ) -> None: ...
 
@@ -1855,6 +2693,16 @@ class Showdown:
     @overload
     def on(
         self, event: Literal["purchase:changed"], handler: Callable[[OrderNews], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["wallet:batch_changed"], handler: Callable[[BatchState], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["withdrawal:changed"], handler: Callable[[WithdrawalState], object]
     ) -> None: ...
 
     @overload

@@ -104,7 +104,7 @@ export interface paths {
          * Delete the caller's account, for good.
          * @description A password's owner has to sign in anew for it, at most AUTH__FRESH_SECONDS before. From the answer on nobody signs in to it, and its connections are closed; what it left is taken away within seconds, whatever happens to this process.
          */
-        delete: operations["delete"];
+        delete: operations["deletion_delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -122,6 +122,23 @@ export interface paths {
         put?: never;
         /** Add a character to the caller's account. */
         post: operations["create_character"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/leaderboards/{board}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The best of a board, as `leaderboard:top`. */
+        get: operations["board"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -219,6 +236,198 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/transfers/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give coins to many players, from a character or, by an administrator, from the house. */
+        post: operations["order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/batch/{batch_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A batch as it stands. */
+        get: operations["transfers_get"];
+        put?: never;
+        post?: never;
+        /** Stop a batch: what has not begun is cancelled, what is paid stays paid. */
+        delete: operations["transfers_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/batch/{batch_id}/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of each item of a batch. */
+        get: operations["items"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/withdrawals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Withdrawals in a state, such as those whose coins are held. */
+        get: operations["withdrawals_find"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/withdrawals/{withdrawal_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A withdrawal of the caller's account as it stands; operators see all. */
+        get: operations["withdrawals_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All webhooks. */
+        get: operations["listed"];
+        put?: never;
+        /** Tell a server of events from about now on. */
+        post: operations["webhooks_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One webhook. */
+        get: operations["webhooks_get"];
+        put?: never;
+        post?: never;
+        /** Tell a server nothing more; what waits for it is given up. */
+        delete: operations["webhooks_delete"];
+        options?: never;
+        head?: never;
+        /** Make something of a webhook another. */
+        patch: operations["webhooks_change"];
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a webhook a new secret; for a while both sign. */
+        post: operations["rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a webhook was told, and how it took it. */
+        get: operations["deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries/{event_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell a webhook of an event once more, as if it had just happened. */
+        post: operations["webhooks_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/email/{link}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page that asks whether to do what a link of an e-mail is for. */
+        get: operations["ask"];
+        put?: never;
+        /** Do what a link of an e-mail is for; mail programs do so by themselves (RFC 8058). */
+        post: operations["follow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs": {
         parameters: {
             query?: never;
@@ -229,7 +438,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Order a job of one of the tasks that may be ordered by name. */
-        post: operations["create"];
+        post: operations["jobs_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -261,7 +470,7 @@ export interface paths {
             cookie?: never;
         };
         /** A job: its state, how far it has come, its result. */
-        get: operations["get"];
+        get: operations["jobs_get"];
         put?: never;
         post?: never;
         /** Take a job back. One that runs is stopped within a second; until then it is `running`. */
@@ -417,7 +626,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Give one all its attempts again. */
-        post: operations["replay"];
+        post: operations["dead_letters_replay"];
         delete?: never;
         options?: never;
         head?: never;
@@ -491,7 +700,214 @@ export interface paths {
         options?: never;
         head?: never;
         /** Pause a schedule, let it go on, or give it other times. */
-        patch: operations["change"];
+        patch: operations["schedules_change"];
+        trace?: never;
+    };
+    "/api/v1/moderation/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List reports, those that wait longest first. */
+        get: operations["list_reports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/reports/{report_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a report and what was said around its message. */
+        get: operations["get_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/reports/{report_id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Close a report, and mute or ban its author if that is the action. */
+        post: operations["resolve_report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find players whose name, or their account's user name, begins with a text. */
+        get: operations["find_players"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what is known of a player's account: names, reports, mutes and bans. */
+        get: operations["get_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}/mute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let an account's players not speak for a while; the newest decision counts. */
+        post: operations["mute_player"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}/unmute": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let an account's players speak again, their mute ladders at their beginning. */
+        post: operations["unmute_player"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}/ban": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ban a player's account: its sign-ins end, its sockets close, everywhere.
+         * @description A ban that is in force is replaced. A duel that the player fights is left to the clock of his absence.
+         */
+        post: operations["ban_player"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/players/{player_id}/unban": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a banned account sign in again, from now on. */
+        post: operations["unban_player"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/sanctions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the mutes or the bans that are in force; those of the mute ladder are not there. */
+        get: operations["list_sanctions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/moderation/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what moderators and administrators did, to whom, when and why. */
+        get: operations["read_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/{account_id}/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Give an account another role; it signs in again, so that no token says the former. */
+        put: operations["change_role"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/health/live": {
@@ -600,6 +1016,23 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Which board, how many of it, and of which season; the present one by default. */
+        Around: {
+            /** @enum {string} */
+            board: "rating" | "wins" | "wealth";
+            /** @default 50 */
+            limit?: number;
+            /** @default null */
+            season?: string | null;
+        };
+        /** @description Part of a board, the best first, and how many are on it; wealth has no seasons. */
+        AroundReply: {
+            /** @enum {string} */
+            board: "rating" | "wins" | "wealth";
+            season: string | null;
+            entries: components["schemas"]["Entry"][];
+            total: number;
+        };
         /** @description Whom to rob; the same key tries once, however often it is sent. */
         Attempt: {
             victim_id: string;
@@ -625,6 +1058,31 @@ export interface components {
         /** @description What the caller has. */
         BalanceReply: {
             balance: number;
+        };
+        /** @description A batch, and where its state can be read. */
+        BatchOrdered: {
+            id: string;
+            /** @enum {string} */
+            status: "running" | "cancelling" | "done" | "cancelled";
+            total: number;
+            url: string;
+        };
+        /** @description One batch. */
+        BatchState: {
+            batch: components["schemas"]["BatchView"];
+        };
+        /** @description A batch as it stands: how many of its items have which result, and the coins paid. */
+        BatchView: {
+            id: string;
+            /** @enum {string} */
+            status: "running" | "cancelling" | "done" | "cancelled";
+            total: number;
+            paid: number;
+            refused: number;
+            cancelled: number;
+            amount: number;
+            created_at: number;
+            ended_at: number | null;
         };
         /** @description What works for the caller until then, in ms. */
         BoostView: {
@@ -654,6 +1112,19 @@ export interface components {
             sent_at: number;
             edited_at?: number;
             deleted?: boolean;
+        };
+        /** @description Whether to be told of a kind in a way. */
+        Choice: {
+            /** @enum {string} */
+            kind: "robbed" | "robbery_failed" | "coins_received" | "duel_challenged" | "duel_won" | "purchase_granted";
+            /** @enum {string} */
+            channel: "email" | "push";
+            on: boolean;
+        };
+        /** @description What is to be another; nothing only asks. */
+        Choices: {
+            /** @default [] */
+            choices?: components["schemas"]["Choice"][];
         };
         /** @description The `auth` object of a socket's CONNECT. */
         ConnectAuth: {
@@ -727,11 +1198,22 @@ export interface components {
             seconds: number;
             percent: number;
         };
+        /** @description The address, and whether it is the account's beyond doubt; until then nothing goes there. */
+        EmailReply: {
+            email: string | null;
+            verified: boolean;
+        };
         /** @description `{}`: done, and there is nothing to tell. */
         Empty: Record<string, never>;
         /** @description A game that came to its end without its player. */
         EndedGame: {
             game: components["schemas"]["GameView"];
+        };
+        /** @description A player's place; equal scores have equal ranks: 1, 2, 2, 4. */
+        Entry: {
+            rank: number;
+            player: components["schemas"]["RankedPlayer"];
+            score: number;
         };
         /**
          * @description One change of a wallet: what it gained (or lost) and had then; `at` in ms.
@@ -864,6 +1346,11 @@ export interface components {
             keeps_seconds: number | null;
             effect: components["schemas"]["EffectView"] | null;
         };
+        /** @description What each of the two is to put in. */
+        Join: {
+            /** @default 0 */
+            stake?: number;
+        };
         /** @description A room as it is entered: who came first, how many they are, what was said last. */
         Joined: {
             room: string;
@@ -871,15 +1358,42 @@ export interface components {
             member_count: number;
             messages: components["schemas"]["ChatMessage"][];
         };
-        /** @description Entries, the newest first; null as the cursor when there are no more. */
+        /** @description A subscription's keys, as a browser gives them. */
+        Keys: {
+            p256dh: string;
+            auth: string;
+        };
+        /**
+         * @description Entries, the newest first; null as the cursor when there are no more.
+         *
+         *     `names` are those of the players in them, as far as they are still there.
+         */
         LedgerReply: {
             entries: components["schemas"]["EntryView"][];
             next_before: string | null;
+            names: {
+                [key: string]: string;
+            };
         };
         /** @description Some that expire together, at a time in ms or never. */
         LotView: {
             count: number;
             expires_at: number | null;
+        };
+        /** @description The duel that has begun. */
+        MatchFound: {
+            duel: components["schemas"]["DuelView"];
+        };
+        /** @description The player does not wait for an opponent any more, and why not. */
+        MatchLeft: {
+            /** @enum {string} */
+            reason: "left" | "in_duel" | "insufficient_funds";
+        };
+        /** @description Since when (ms) the player waits, for a duel with which stake, and how long (ms) others have waited for that lately; null if there were too few. */
+        MatchView: {
+            waiting_since: number;
+            stake: number;
+            estimated_wait: number | null;
         };
         /** @description The duel as the caller sees it, null if there is none. */
         MaybeDuelReply: {
@@ -920,13 +1434,34 @@ export interface components {
         };
         /** @description `{}`. */
         Nothing: Record<string, never>;
-        /** @description Something that a player should see; `by` is who did it, `at` in ms. */
+        /**
+         * @description Something that a player should see.
+         *
+         *     `text` is a sentence for people. `by` is who did it, `amount` the coins that moved, `ref` what it was about: the id of a duel, an order or a posting. `at` in ms.
+         */
         Notification: {
+            id: string;
             kind: string;
-            by: components["schemas"]["RobberView"];
-            success: boolean;
+            text: string;
+            by: components["schemas"]["Author"] | null;
             amount: number;
+            ref: string;
             at: number;
+            read: boolean;
+        };
+        /**
+         * @description Notifications, the newest first, and how many in all are unread.
+         *
+         *     The cursor is null when there are no more.
+         */
+        NotificationsReply: {
+            notifications: components["schemas"]["Notification"][];
+            unread: number;
+            next_before: string | null;
+        };
+        /** @description Which. */
+        OneBatch: {
+            batch_id: string;
         };
         /** @description Which message. */
         OneMessage: {
@@ -993,6 +1528,13 @@ export interface components {
             /** @default 50 */
             limit?: number;
         };
+        /** @description The newest, or those before the one that a page ended with. */
+        PageOfNotifications: {
+            /** @default null */
+            before?: string | null;
+            /** @default 20 */
+            limit?: number;
+        };
         /** @description Which of the five cards, by position, are kept in this round. */
         Play: {
             duel_id: string;
@@ -1029,6 +1571,31 @@ export interface components {
             last_seen: number | null;
             in_duel: boolean;
         };
+        /** @description Who it is. */
+        RankedPlayer: {
+            id: string;
+            name: string;
+        };
+        /** @description A player's rating after a duel, and by what it changed; `score` is his on the board. */
+        RatingChanged: {
+            duel_id: string;
+            season: string;
+            rating: number;
+            uncertainty: number;
+            score: number;
+            change: number;
+        };
+        /** @description A player's present season: docs/matchmaking.md says what the numbers mean. */
+        RatingReply: {
+            player_id: string;
+            season: string;
+            rating: number;
+            uncertainty: number;
+            score: number;
+            wins: number;
+            losses: number;
+            draws: number;
+        };
         /** @description How many messages, and before which one. */
         ReadHistory: {
             room: string;
@@ -1036,6 +1603,11 @@ export interface components {
             before?: string | null;
             /** @default 50 */
             limit?: number;
+        };
+        /** @description Which were seen; null is all of them. */
+        ReadThem: {
+            /** @default null */
+            ids?: string[] | null;
         };
         /** @description A newer access token of the same account. */
         RefreshSession: {
@@ -1058,18 +1630,14 @@ export interface components {
         /**
          * @description What the player was at: the chat rooms that the connection is in, his duel, his mute.
          *
-         *     `duel` is the one that he fights, else the one that he has offered, else the newest that was offered to him. `muted_until` is in ms. Both are null when there is none. `friend_requests` is how many wait for his answer.
+         *     `duel` is the one that he fights, else the one that he has offered, else the newest that was offered to him. `muted_until` is in ms. `match` says that he waits for an opponent. They are null when there is none. `friend_requests` is how many wait for his answer.
          */
         Resume: {
             rooms: string[];
             duel: components["schemas"]["DuelView"] | null;
             muted_until: number | null;
+            match: components["schemas"]["MatchView"] | null;
             friend_requests: number;
-        };
-        /** @description Who tried. */
-        RobberView: {
-            id: string;
-            name: string;
         };
         /** @description A round's showdown; hands and ranks by player id, no winner if they are equal. */
         RoundNews: {
@@ -1093,6 +1661,11 @@ export interface components {
                 [key: string]: string;
             };
             winner_id: string | null;
+        };
+        /** @description Up to 100 transfers; the same key orders once, however often it is sent. */
+        SendBatch: {
+            items: components["schemas"]["TransferItem"][];
+            key: string;
         };
         /** @description What to say; the same `client_id` says it once, however often it is sent. */
         SendMessage: {
@@ -1123,10 +1696,28 @@ export interface components {
         SessionReply: {
             expires_at: number;
         };
+        /** @description An address, or null for none. */
+        SetEmail: {
+            email: string | null;
+        };
         /** @description How to be shown while connected. */
         SetPresence: {
             /** @enum {string} */
             status: "online" | "away" | "busy";
+        };
+        /**
+         * @description How an account is reached: by kind, at which address, on how many devices.
+         *
+         *     `push_key` is what a browser subscribes with; `email` is null if none was given.
+         */
+        SettingsReply: {
+            kinds: {
+                [key: string]: components["schemas"]["WaysOfKind"];
+            };
+            email: string | null;
+            verified: boolean;
+            devices: number;
+            push_key: string;
         };
         /** @description What is for sale now. */
         ShopReply: {
@@ -1140,6 +1731,31 @@ export interface components {
         /** @description The status that others see from now on. */
         StatusReply: {
             status: string;
+        };
+        /** @description A browser's `PushSubscription`. */
+        Subscribe: {
+            endpoint: string;
+            keys: components["schemas"]["Keys"];
+        };
+        /** @description The same, from the best on, or below the end of another page (`next_after`). */
+        Top: {
+            /** @enum {string} */
+            board: "rating" | "wins" | "wealth";
+            /** @default 50 */
+            limit?: number;
+            /** @default null */
+            season?: string | null;
+            /** @default null */
+            after?: string | null;
+        };
+        /** @description The same, and what to ask for the next page with; null if this is the last. */
+        TopReply: {
+            /** @enum {string} */
+            board: "rating" | "wins" | "wealth";
+            season: string | null;
+            entries: components["schemas"]["Entry"][];
+            total: number;
+            next_after: string | null;
         };
         /** @description So many of an item; the same key trades once, however often it is sent. */
         Trade: {
@@ -1162,6 +1778,13 @@ export interface components {
             /** @default  */
             note?: string;
         };
+        /** @description Coins for a player. */
+        TransferItem: {
+            to: string;
+            amount: number;
+            /** @default  */
+            note?: string;
+        };
         /** @description The sender's new balance, what went to the other, and what it cost on top. */
         TransferReply: {
             balance: number;
@@ -1179,6 +1802,14 @@ export interface components {
             player_id: string;
             /** @default  */
             reason?: string;
+        };
+        /** @description How many are unread now. */
+        UnreadReply: {
+            unread: number;
+        };
+        /** @description Which one. */
+        Unsubscribe: {
+            endpoint: string;
         };
         /** @description One of an item; the same key uses one, however often it is sent. */
         Use: {
@@ -1210,6 +1841,17 @@ export interface components {
         WatchedReply: {
             duel: components["schemas"]["DuelView"];
         };
+        /** @description Whether an account that is away is told of a kind by e-mail, and by push. */
+        WaysOfKind: {
+            email: boolean;
+            push: boolean;
+        };
+        /** @description Nothing more is sent to a webhook, and why. */
+        WebhookDisabled: {
+            webhook_id: string;
+            url: string;
+            reason: string;
+        };
         /** @description One duel, by its id. */
         WhichDuel: {
             duel_id: string;
@@ -1230,6 +1872,38 @@ export interface components {
             /** @default null */
             client_id?: string | null;
         };
+        /** @description A player; the caller by default. */
+        WhoseRating: {
+            /** @default null */
+            player_id?: string | null;
+        };
+        /** @description Coins for an address out there; the same key withdraws once, however often it is sent. */
+        Withdraw: {
+            amount: number;
+            address: string;
+            key: string;
+        };
+        /** @description One withdrawal. */
+        WithdrawalState: {
+            withdrawal: components["schemas"]["WithdrawalView"];
+        };
+        /**
+         * @description A withdrawal: its coins are held until it is `confirmed` or, given back, `failed`.
+         *
+         *     `reference` is the outside ledger's, `reason` why it failed.
+         */
+        WithdrawalView: {
+            id: string;
+            player_id: string;
+            address: string;
+            amount: number;
+            /** @enum {string} */
+            status: "held" | "submitted" | "confirmed" | "failed";
+            reference: string | null;
+            reason: string | null;
+            created_at: number;
+            ended_at: number | null;
+        };
         /** @description The account as it is now. */
         AccountAnswer: {
             account: components["schemas"]["AccountView"];
@@ -1239,6 +1913,10 @@ export interface components {
             id: string;
             username: string | null;
             role: string;
+        };
+        /** @description The entry of the log. */
+        ActionReply: {
+            entry: components["schemas"]["LogEntry"];
         };
         /**
          * @description Either `cron` (in the time zone `tz`) or `every` so many seconds.
@@ -1263,17 +1941,37 @@ export interface components {
              */
             missed?: "once" | "each" | "skip";
         };
+        /** @description One request: when (ms), its answer's status code and beginning, or what went wrong. */
+        AttemptView: {
+            at: number;
+            code: number | null;
+            error: string;
+            answer: string;
+            ms: number;
+        };
+        /** @description Whose account is banned, and why; without seconds for good. */
+        BanPlayer: {
+            reason: string;
+            /** @default null */
+            seconds?: number | null;
+        };
         /** @description What became of one order: a job, or the code and text of its refusal. */
         BatchItem: {
             ok: boolean;
             id?: string;
-            url?: string;
+            status_url?: string;
             code?: string;
             detail?: string;
         };
         /** @description What became of each order, in their order. */
         BatchReply: {
             jobs: components["schemas"]["BatchItem"][];
+        };
+        /** @description The new role of an account, and why it gets it. */
+        ChangeRole: {
+            /** @enum {string} */
+            role: "player" | "operator" | "moderator" | "admin";
+            reason: string;
         };
         /** @description What shall be otherwise. */
         ChangeSchedule: {
@@ -1287,6 +1985,17 @@ export interface components {
             tz?: string | null;
             /** @default null */
             missed?: ("once" | "each" | "skip") | null;
+        };
+        /** @description What is to be another; what is null stays. `active` true begins anew what was disabled. */
+        ChangedWebhook: {
+            /** @default null */
+            url?: string | null;
+            /** @default null */
+            events?: ("*" | "player.created" | "wallet.posted" | "duel.ended" | "purchase.granted" | "purchase.refunded" | "chat.reported")[] | null;
+            /** @default null */
+            description?: string | null;
+            /** @default null */
+            active?: boolean | null;
         };
         /** @description The character as it is now. */
         CharacterAnswer: {
@@ -1330,8 +2039,35 @@ export interface components {
             dead_letters: components["schemas"]["JobView"][];
             next_before: string | null;
         };
+        /** @description Deliveries, the newest first; null as the cursor when there are no more. */
+        DeliveriesAnswer: {
+            deliveries: components["schemas"]["DeliveryView"][];
+            next_before: string | null;
+        };
+        /** @description One delivery. */
+        DeliveryAnswer: {
+            delivery: components["schemas"]["DeliveryView"];
+        };
+        /** @description What became of an event, for one webhook; the newest attempts last. */
+        DeliveryView: {
+            event_id: string;
+            type: string;
+            at: number;
+            /** @enum {string} */
+            status: "pending" | "delivered" | "failed";
+            tries: number;
+            attempts: components["schemas"]["AttemptView"][];
+        };
         /** @description Which, and why nobody needs it. */
         Discard: {
+            reason: string;
+        };
+        /** @description How a mute or a ban came to an end; nobody (null) ends one whose time is over. */
+        Ended: {
+            /** @enum {string} */
+            how: "lifted" | "replaced" | "expired";
+            at: number;
+            by: components["schemas"]["Person"] | null;
             reason: string;
         };
         /** @description An account; times in milliseconds, `username` is null for guests. */
@@ -1410,19 +2146,67 @@ export interface components {
         JobsReply: {
             jobs: components["schemas"]["JobView"][];
         };
+        /**
+         * @description A player and his account; guests have no user name. Times in ms, the last name first.
+         *
+         *     `banned_until` and `muted_until` are null for good, and 0 when the account is not.
+         */
+        KnownPlayer: {
+            id: string;
+            name: string;
+            former_names: string[];
+            account_id: string;
+            username: string | null;
+            role: string;
+            banned_until: number | null;
+            muted_until: number | null;
+        };
         /** @description The job, which waits again. */
         LetterReply: {
             job: components["schemas"]["JobView"];
+        };
+        /** @description Whose mute or ban ends, and why. */
+        Lift: {
+            reason: string;
         };
         /** @description The event loop turns. */
         Liveness: {
             /** @constant */
             status: "live";
         };
+        /**
+         * @description One action of a moderator or an administrator.
+         *
+         *     `details` has what is particular to the action: `until` (ms, null for good), `report_id`, `resolution`, `message_id`, `role` and `former_role`.
+         */
+        LogEntry: {
+            id: string;
+            /** @enum {string} */
+            action: "mute" | "unmute" | "ban" | "unban" | "resolve_report" | "delete_message" | "edit_message" | "set_role";
+            by: components["schemas"]["Person"];
+            whom: components["schemas"]["Person"];
+            player_id: string | null;
+            reason: string;
+            at: number;
+            details: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description Actions, the newest first; `next_cursor` is null when there are no more. */
+        LogReply: {
+            entries: components["schemas"]["LogEntry"][];
+            next_cursor: string | null;
+        };
         /** @description The caller's account and all its characters. */
         MeAnswer: {
             account: components["schemas"]["AccountView"];
             characters: components["schemas"]["CharacterView"][];
+        };
+        /** @description Whose account may not speak, for how long, and why. */
+        MutePlayer: {
+            reason: string;
+            /** @default 300 */
+            seconds?: number;
         };
         /** @description A user name, unique whatever its case, and a password. */
         NewAccount: {
@@ -1444,10 +2228,41 @@ export interface components {
             password: string;
             new_password: string;
         };
+        /** @description Where to, and of which events; `*` is all of them. */
+        NewWebhook: {
+            url: string;
+            events: ("*" | "player.created" | "wallet.posted" | "duel.ended" | "purchase.granted" | "purchase.refunded" | "chat.reported")[];
+            /** @default  */
+            description?: string;
+        };
+        /** @description Up to 1,000 transfers: from a character of the caller's (`character_id`), or, by an administrator and with a `reason`, from the house. */
+        OrderBatch: {
+            items: components["schemas"]["TransferItem"][];
+            key: string;
+            /** @default null */
+            character_id?: string | null;
+            /** @default null */
+            reason?: string | null;
+        };
         /** @description The job, and where its state can be read. */
         Ordered: {
             id: string;
-            url: string;
+            status_url: string;
+        };
+        /** @description An account, and a name of it that people know. */
+        Person: {
+            account_id: string;
+            name: string;
+        };
+        /** @description All players of one account, and the newest 50 reports, mutes and bans of it. */
+        PlayerRecord: {
+            characters: components["schemas"]["KnownPlayer"][];
+            reports: components["schemas"]["ReportView"][];
+            sanctions: components["schemas"]["SanctionView"][];
+        };
+        /** @description Players by name, at most 50. */
+        PlayersReply: {
+            found: components["schemas"]["KnownPlayer"][];
         };
         /** @description How far a job has come. */
         Progress: {
@@ -1499,6 +2314,80 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /**
+         * @description A report, its message as it is now, and what was said around it, the oldest first.
+         *
+         *     `message_now` is null when it is not stored any more. Around a whisper nothing is shown: only what one of the two has reported is the moderators' to read.
+         */
+        ReportInContext: {
+            report: components["schemas"]["ReportView"];
+            message_now: components["schemas"]["ChatMessage"] | null;
+            said_before: components["schemas"]["ChatMessage"][];
+            said_after: components["schemas"]["ChatMessage"][];
+        };
+        /** @description A report; `message` is as it was when it was reported. `resolution` is null while open. */
+        ReportView: {
+            id: string;
+            /** @enum {string} */
+            status: "open" | "resolved";
+            message: components["schemas"]["ChatMessage"];
+            reporter: components["schemas"]["Author"];
+            reason: string;
+            reported_at: number;
+            resolution: components["schemas"]["Resolved"] | null;
+        };
+        /** @description Reports, the oldest first; `next_cursor` is null when there are no more. */
+        ReportsReply: {
+            reports: components["schemas"]["ReportView"][];
+            next_cursor: string | null;
+        };
+        /**
+         * @description What comes of a report, and why.
+         *
+         *     `mute` and `ban` do that to the author: `seconds` is how long, for a ban without for good. `other` is for what was done elsewhere; `dismiss`: nothing is wrong.
+         */
+        ResolveReport: {
+            /** @enum {string} */
+            action: "dismiss" | "mute" | "ban" | "other";
+            note: string;
+            /** @default null */
+            seconds?: number | null;
+        };
+        /** @description What came of a report. */
+        Resolved: {
+            /** @enum {string} */
+            action: "dismiss" | "mute" | "ban" | "other";
+            note: string;
+            by: components["schemas"]["Person"];
+            at: number;
+        };
+        /** @description The report as it is now. */
+        ResolvedReport: {
+            report: components["schemas"]["ReportView"];
+        };
+        /**
+         * @description A mute or a ban: of an account, aimed at one of its players.
+         *
+         *     Times in ms; `until` is null for good, `ended` while it was not brought to an end.
+         */
+        SanctionView: {
+            id: string;
+            /** @enum {string} */
+            kind: "ban" | "mute";
+            whom: components["schemas"]["Person"];
+            player_id: string;
+            by: components["schemas"]["Person"];
+            reason: string;
+            at: number;
+            until: number | null;
+            in_force: boolean;
+            ended: components["schemas"]["Ended"] | null;
+        };
+        /** @description In force now, the newest first; `next_cursor` is null when there are no more. */
+        SanctionsReply: {
+            sanctions: components["schemas"]["SanctionView"][];
+            next_cursor: string | null;
+        };
         /** @description One schedule. */
         ScheduleReply: {
             schedule: components["schemas"]["ScheduleView"];
@@ -1528,6 +2417,11 @@ export interface components {
         SchedulesReply: {
             schedules: components["schemas"]["ScheduleView"][];
         };
+        /** @description A webhook and its secret, which is not shown again. */
+        SecretAnswer: {
+            webhook: components["schemas"]["WebhookView"];
+            secret: string;
+        };
         /** @description Connections of the pool that are in use, of how many; and whether its breaker is open. */
         StoreView: {
             in_use: number;
@@ -1542,6 +2436,50 @@ export interface components {
             refresh_token: string;
             token_type: string;
             expires_in: number;
+        };
+        /** @description An item: paid by the ledger entry `entry_id`, or refused with the code of an error. */
+        TransferItemView: {
+            index: number;
+            to: string;
+            amount: number;
+            note: string;
+            /** @enum {string} */
+            status: "waiting" | "paid" | "refused" | "cancelled";
+            entry_id?: string;
+            code?: string;
+        };
+        /** @description Items in their order; `next_index` is null on the last page. */
+        TransferItemsReply: {
+            items: components["schemas"]["TransferItemView"][];
+            next_index: number | null;
+        };
+        /** @description One webhook. */
+        WebhookAnswer: {
+            webhook: components["schemas"]["WebhookView"];
+        };
+        /**
+         * @description A webhook and how it does; times in ms.
+         *
+         *     `reason` says why it is not active, `failures` counts those in a row.
+         */
+        WebhookView: {
+            id: string;
+            url: string;
+            events: string[];
+            description: string;
+            active: boolean;
+            reason: string;
+            failures: number;
+            created_at: number;
+        };
+        /** @description All of them, the oldest first. */
+        WebhooksAnswer: {
+            webhooks: components["schemas"]["WebhookView"][];
+        };
+        /** @description A page, the newest first; `next_before` is null on the last one. */
+        WithdrawalsReply: {
+            withdrawals: components["schemas"]["WithdrawalView"][];
+            next_before: string | null;
         };
     };
     responses: never;
@@ -1571,14 +2509,21 @@ export interface components {
     };
     pathItems: never;
 }
+export type Around = components['schemas']['Around'];
+export type AroundReply = components['schemas']['AroundReply'];
 export type Attempt = components['schemas']['Attempt'];
 export type AttemptReply = components['schemas']['AttemptReply'];
 export type Author = components['schemas']['Author'];
 export type BalanceReply = components['schemas']['BalanceReply'];
+export type BatchOrdered = components['schemas']['BatchOrdered'];
+export type BatchState = components['schemas']['BatchState'];
+export type BatchView = components['schemas']['BatchView'];
 export type BoostView = components['schemas']['BoostView'];
 export type Buy = components['schemas']['Buy'];
 export type Challenge = components['schemas']['Challenge'];
 export type ChatMessage = components['schemas']['ChatMessage'];
+export type Choice = components['schemas']['Choice'];
+export type Choices = components['schemas']['Choices'];
 export type ConnectAuth = components['schemas']['ConnectAuth'];
 export type Connected = components['schemas']['Connected'];
 export type DeadLetter = components['schemas']['DeadLetter'];
@@ -1588,8 +2533,10 @@ export type DuelReply = components['schemas']['DuelReply'];
 export type DuelView = components['schemas']['DuelView'];
 export type EditMessage = components['schemas']['EditMessage'];
 export type EffectView = components['schemas']['EffectView'];
+export type EmailReply = components['schemas']['EmailReply'];
 export type Empty = components['schemas']['Empty'];
 export type EndedGame = components['schemas']['EndedGame'];
+export type Entry = components['schemas']['Entry'];
 export type EntryView = components['schemas']['EntryView'];
 export type ErrorObject = components['schemas']['ErrorObject'];
 export type Farewell = components['schemas']['Farewell'];
@@ -1605,9 +2552,14 @@ export type InRoom = components['schemas']['InRoom'];
 export type Insure = components['schemas']['Insure'];
 export type InventoryReply = components['schemas']['InventoryReply'];
 export type ItemView = components['schemas']['ItemView'];
+export type Join = components['schemas']['Join'];
 export type Joined = components['schemas']['Joined'];
+export type Keys = components['schemas']['Keys'];
 export type LedgerReply = components['schemas']['LedgerReply'];
 export type LotView = components['schemas']['LotView'];
+export type MatchFound = components['schemas']['MatchFound'];
+export type MatchLeft = components['schemas']['MatchLeft'];
+export type MatchView = components['schemas']['MatchView'];
 export type MaybeDuelReply = components['schemas']['MaybeDuelReply'];
 export type MaybeGameReply = components['schemas']['MaybeGameReply'];
 export type Member = components['schemas']['Member'];
@@ -1617,6 +2569,8 @@ export type Mute = components['schemas']['Mute'];
 export type MutedEvent = components['schemas']['MutedEvent'];
 export type Nothing = components['schemas']['Nothing'];
 export type Notification = components['schemas']['Notification'];
+export type NotificationsReply = components['schemas']['NotificationsReply'];
+export type OneBatch = components['schemas']['OneBatch'];
 export type OneMessage = components['schemas']['OneMessage'];
 export type OpponentView = components['schemas']['OpponentView'];
 export type OrderNews = components['schemas']['OrderNews'];
@@ -1628,50 +2582,74 @@ export type OwnedView = components['schemas']['OwnedView'];
 export type PackView = components['schemas']['PackView'];
 export type PacksReply = components['schemas']['PacksReply'];
 export type PageOfLedger = components['schemas']['PageOfLedger'];
+export type PageOfNotifications = components['schemas']['PageOfNotifications'];
 export type Play = components['schemas']['Play'];
 export type PlayerInfo = components['schemas']['PlayerInfo'];
 export type PlayerView = components['schemas']['PlayerView'];
 export type Players = components['schemas']['Players'];
 export type PresenceReply = components['schemas']['PresenceReply'];
 export type PresenceView = components['schemas']['PresenceView'];
+export type RankedPlayer = components['schemas']['RankedPlayer'];
+export type RatingChanged = components['schemas']['RatingChanged'];
+export type RatingReply = components['schemas']['RatingReply'];
 export type ReadHistory = components['schemas']['ReadHistory'];
+export type ReadThem = components['schemas']['ReadThem'];
 export type RefreshSession = components['schemas']['RefreshSession'];
 export type Renamed = components['schemas']['Renamed'];
 export type ReportMessage = components['schemas']['ReportMessage'];
 export type ReportReply = components['schemas']['ReportReply'];
 export type Resume = components['schemas']['Resume'];
-export type RobberView = components['schemas']['RobberView'];
 export type RoundNews = components['schemas']['RoundNews'];
 export type RoundView = components['schemas']['RoundView'];
+export type SendBatch = components['schemas']['SendBatch'];
 export type SendMessage = components['schemas']['SendMessage'];
 export type ServerNotice = components['schemas']['ServerNotice'];
 export type SessionReady = components['schemas']['SessionReady'];
 export type SessionReply = components['schemas']['SessionReply'];
+export type SetEmail = components['schemas']['SetEmail'];
 export type SetPresence = components['schemas']['SetPresence'];
+export type SettingsReply = components['schemas']['SettingsReply'];
 export type ShopReply = components['schemas']['ShopReply'];
 export type Start = components['schemas']['Start'];
 export type StatusReply = components['schemas']['StatusReply'];
+export type Subscribe = components['schemas']['Subscribe'];
+export type Top = components['schemas']['Top'];
+export type TopReply = components['schemas']['TopReply'];
 export type Trade = components['schemas']['Trade'];
 export type TradeReply = components['schemas']['TradeReply'];
 export type Transfer = components['schemas']['Transfer'];
+export type TransferItem = components['schemas']['TransferItem'];
 export type TransferReply = components['schemas']['TransferReply'];
 export type TypingEvent = components['schemas']['TypingEvent'];
 export type Unmute = components['schemas']['Unmute'];
+export type UnreadReply = components['schemas']['UnreadReply'];
+export type Unsubscribe = components['schemas']['Unsubscribe'];
 export type Use = components['schemas']['Use'];
 export type UseReply = components['schemas']['UseReply'];
 export type WalletChanged = components['schemas']['WalletChanged'];
 export type WatchedDuel = components['schemas']['WatchedDuel'];
 export type WatchedReply = components['schemas']['WatchedReply'];
+export type WaysOfKind = components['schemas']['WaysOfKind'];
+export type WebhookDisabled = components['schemas']['WebhookDisabled'];
 export type WhichDuel = components['schemas']['WhichDuel'];
 export type WhichGame = components['schemas']['WhichGame'];
 export type WhichOrder = components['schemas']['WhichOrder'];
 export type Whisper = components['schemas']['Whisper'];
+export type WhoseRating = components['schemas']['WhoseRating'];
+export type Withdraw = components['schemas']['Withdraw'];
+export type WithdrawalState = components['schemas']['WithdrawalState'];
+export type WithdrawalView = components['schemas']['WithdrawalView'];
 export type AccountAnswer = components['schemas']['AccountAnswer'];
 export type AccountView = components['schemas']['AccountView'];
+export type ActionReply = components['schemas']['ActionReply'];
 export type AddSchedule = components['schemas']['AddSchedule'];
+export type AttemptView = components['schemas']['AttemptView'];
+export type BanPlayer = components['schemas']['BanPlayer'];
 export type BatchItem = components['schemas']['BatchItem'];
 export type BatchReply = components['schemas']['BatchReply'];
+export type ChangeRole = components['schemas']['ChangeRole'];
 export type ChangeSchedule = components['schemas']['ChangeSchedule'];
+export type ChangedWebhook = components['schemas']['ChangedWebhook'];
 export type CharacterAnswer = components['schemas']['CharacterAnswer'];
 export type CharacterExport = components['schemas']['CharacterExport'];
 export type CharacterView = components['schemas']['CharacterView'];
@@ -1680,7 +2658,11 @@ export type CheckView = components['schemas']['CheckView'];
 export type Cleaned = components['schemas']['Cleaned'];
 export type Credentials = components['schemas']['Credentials'];
 export type DeadLettersReply = components['schemas']['DeadLettersReply'];
+export type DeliveriesAnswer = components['schemas']['DeliveriesAnswer'];
+export type DeliveryAnswer = components['schemas']['DeliveryAnswer'];
+export type DeliveryView = components['schemas']['DeliveryView'];
 export type Discard = components['schemas']['Discard'];
+export type Ended = components['schemas']['Ended'];
 export type Export = components['schemas']['Export'];
 export type FullHealth = components['schemas']['FullHealth'];
 export type Guest = components['schemas']['Guest'];
@@ -1689,14 +2671,24 @@ export type JobOrder = components['schemas']['JobOrder'];
 export type JobReply = components['schemas']['JobReply'];
 export type JobView = components['schemas']['JobView'];
 export type JobsReply = components['schemas']['JobsReply'];
+export type KnownPlayer = components['schemas']['KnownPlayer'];
 export type LetterReply = components['schemas']['LetterReply'];
+export type Lift = components['schemas']['Lift'];
 export type Liveness = components['schemas']['Liveness'];
+export type LogEntry = components['schemas']['LogEntry'];
+export type LogReply = components['schemas']['LogReply'];
 export type MeAnswer = components['schemas']['MeAnswer'];
+export type MutePlayer = components['schemas']['MutePlayer'];
 export type NewAccount = components['schemas']['NewAccount'];
 export type NewCharacter = components['schemas']['NewCharacter'];
 export type NewName = components['schemas']['NewName'];
 export type NewPassword = components['schemas']['NewPassword'];
+export type NewWebhook = components['schemas']['NewWebhook'];
+export type OrderBatch = components['schemas']['OrderBatch'];
 export type Ordered = components['schemas']['Ordered'];
+export type Person = components['schemas']['Person'];
+export type PlayerRecord = components['schemas']['PlayerRecord'];
+export type PlayersReply = components['schemas']['PlayersReply'];
 export type Progress = components['schemas']['Progress'];
 export type QueueReply = components['schemas']['QueueReply'];
 export type QueueView = components['schemas']['QueueView'];
@@ -1706,11 +2698,26 @@ export type Received = components['schemas']['Received'];
 export type Refresh = components['schemas']['Refresh'];
 export type Replay = components['schemas']['Replay'];
 export type ReplayReply = components['schemas']['ReplayReply'];
+export type ReportInContext = components['schemas']['ReportInContext'];
+export type ReportView = components['schemas']['ReportView'];
+export type ReportsReply = components['schemas']['ReportsReply'];
+export type ResolveReport = components['schemas']['ResolveReport'];
+export type Resolved = components['schemas']['Resolved'];
+export type ResolvedReport = components['schemas']['ResolvedReport'];
+export type SanctionView = components['schemas']['SanctionView'];
+export type SanctionsReply = components['schemas']['SanctionsReply'];
 export type ScheduleReply = components['schemas']['ScheduleReply'];
 export type ScheduleView = components['schemas']['ScheduleView'];
 export type SchedulesReply = components['schemas']['SchedulesReply'];
+export type SecretAnswer = components['schemas']['SecretAnswer'];
 export type StoreView = components['schemas']['StoreView'];
 export type TokenAnswer = components['schemas']['TokenAnswer'];
+export type TransferItemView = components['schemas']['TransferItemView'];
+export type TransferItemsReply = components['schemas']['TransferItemsReply'];
+export type WebhookAnswer = components['schemas']['WebhookAnswer'];
+export type WebhookView = components['schemas']['WebhookView'];
+export type WebhooksAnswer = components['schemas']['WebhooksAnswer'];
+export type WithdrawalsReply = components['schemas']['WithdrawalsReply'];
 export type HeaderRequestId = components['headers']['RequestId'];
 export type HeaderContentDisposition = components['headers']['ContentDisposition'];
 export type HeaderRetryAfter = components['headers']['RetryAfter'];
@@ -2351,7 +3358,7 @@ export interface operations {
             /**
              * @description `forbidden`: A browser's page of another origin calls.
              *
-             *     `banned`: The account is; the refresh token stays good for after the ban.
+             *     `banned`: The account is, which ended this sign-in as all others.
              */
             403: {
                 headers: {
@@ -2518,16 +3525,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -2685,16 +3697,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -2766,7 +3783,7 @@ export interface operations {
             };
         };
     };
-    delete: {
+    deletion_delete: {
         parameters: {
             query?: never;
             header?: never;
@@ -2805,16 +3822,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. The caller's sign-in is not a new one, or he is an administrator. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls. The caller's sign-in is not a new one, or he is an administrator.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -2953,16 +3975,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -3107,16 +4134,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -3153,6 +4185,190 @@ export interface operations {
                 };
             };
             /** @description `validation_failed`: Some fields are missing, unknown or out of range. The name is not one to be seen. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    board: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @example 2026-q4 */
+                season?: string;
+                /** @example 00000000000000cefe5dfd3aeb7f0193e5a7c41f08b2d6e4 */
+                after?: string;
+            };
+            header?: never;
+            path: {
+                /** @example rating */
+                board: "rating" | "wins" | "wealth";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The same, and what to ask for the next page with; null if this is the last. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "board": "rating",
+                     *       "season": "2026-q4",
+                     *       "entries": [
+                     *         {
+                     *           "rank": 1,
+                     *           "player": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "score": 206
+                     *         }
+                     *       ],
+                     *       "total": 18,
+                     *       "next_after": "00000000000000cefe5dfd3aeb7f0193e5a7c41f08b2d6e4"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TopReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The season is not kept, or the board has none. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
             422: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3309,16 +4525,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -3526,16 +4747,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -3721,16 +4947,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. The password until now is another one. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls. The password until now is another one.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -3911,16 +5142,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -4195,7 +5431,7 @@ export interface operations {
             };
         };
     };
-    create: {
+    order: {
         parameters: {
             query?: never;
             header?: {
@@ -4209,7 +5445,2920 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "task": "task",
+                 *       "items": [
+                 *         {
+                 *           "to": "0193e5a80b7716f3a95c",
+                 *           "amount": 100,
+                 *           "note": "Seen; he was told."
+                 *         }
+                 *       ],
+                 *       "key": "3f1f9a52",
+                 *       "character_id": "0193e5a7c41f08b2d6e4",
+                 *       "reason": "Not what this room is for."
+                 *     }
+                 */
+                "application/json": components["schemas"]["OrderBatch"];
+            };
+        };
+        responses: {
+            /** @description A batch, and where its state can be read. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "status": "running",
+                     *       "total": 18,
+                     *       "url": "https://game.example/here"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BatchOrdered"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls. Only administrators pay from the house, or the character is another's.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: Too many batches of the payer's are not over.
+             *
+             *     `stale_version`: Others were faster every time.
+             *
+             *     `idempotency_mismatch`: The key was used for something else.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version" | "idempotency_mismatch";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. Not exactly one of `character_id` and `reason`, or all amounts together are more than there can be. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store does not answer; the same key goes on. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    transfers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5ad1e5c7f20b4a6 */
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One batch. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "batch": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "status": "running",
+                     *         "total": 18,
+                     *         "paid": 1,
+                     *         "refused": 1,
+                     *         "cancelled": 1,
+                     *         "amount": 100,
+                     *         "created_at": 1795342800000,
+                     *         "ended_at": 1795342800000
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BatchState"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The caller has no such batch. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    transfers_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5ad1e5c7f20b4a6 */
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One batch. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "batch": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "status": "running",
+                     *         "total": 18,
+                     *         "paid": 1,
+                     *         "refused": 1,
+                     *         "cancelled": 1,
+                     *         "amount": 100,
+                     *         "created_at": 1795342800000,
+                     *         "ended_at": 1795342800000
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BatchState"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The caller has no such batch. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: It is over.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    items: {
+        parameters: {
+            query?: {
+                from_index?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @example 0193e5ad1e5c7f20b4a6 */
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Items in their order; `next_index` is null on the last page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "index": 1,
+                     *           "to": "0193e5a80b7716f3a95c",
+                     *           "amount": 100,
+                     *           "note": "Seen; he was told.",
+                     *           "status": "waiting",
+                     *           "entry_id": "0193e5a7c4ee0000000000000000",
+                     *           "code": "code"
+                     *         }
+                     *       ],
+                     *       "next_index": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TransferItemsReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The caller has no such batch. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    withdrawals_find: {
+        parameters: {
+            query?: {
+                /** @example online */
+                status?: "held" | "submitted" | "confirmed" | "failed";
+                /** @example 1795342800000-00000@global */
+                before?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, the newest first; `next_before` is null on the last one. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "withdrawals": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "player_id": "0193e5a80b7716f3a95c",
+                     *           "address": "acct-7f3a",
+                     *           "amount": 100,
+                     *           "status": "held",
+                     *           "reference": "r-20931",
+                     *           "reason": "Not what this room is for.",
+                     *           "created_at": 1795342800000,
+                     *           "ended_at": 1795342800000
+                     *         }
+                     *       ],
+                     *       "next_before": "1795342800000-00000@global"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WithdrawalsReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    withdrawals_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                withdrawal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One withdrawal. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "withdrawal": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "address": "acct-7f3a",
+                     *         "amount": 100,
+                     *         "status": "held",
+                     *         "reference": "r-20931",
+                     *         "reason": "Not what this room is for.",
+                     *         "created_at": 1795342800000,
+                     *         "ended_at": 1795342800000
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WithdrawalState"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: He has no such withdrawal. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    listed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them, the oldest first. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "webhooks": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "url": "https://game.example/here",
+                     *           "events": [
+                     *             "event"
+                     *           ],
+                     *           "description": "description",
+                     *           "active": true,
+                     *           "reason": "Not what this room is for.",
+                     *           "failures": 1,
+                     *           "created_at": 1795342800000
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhooksAnswer"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    webhooks_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://game.example/here",
+                 *       "events": [
+                 *         "*"
+                 *       ],
+                 *       "description": "description"
+                 *     }
+                 */
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description A webhook and its secret, which is not shown again. */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "webhook": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "url": "https://game.example/here",
+                     *         "events": [
+                     *           "event"
+                     *         ],
+                     *         "description": "description",
+                     *         "active": true,
+                     *         "reason": "Not what this room is for.",
+                     *         "failures": 1,
+                     *         "created_at": 1795342800000
+                     *       },
+                     *       "secret": "secret"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SecretAnswer"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `conflict`: There are as many webhooks as there may be. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. The URL is none that webhooks can go to. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    webhooks_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c41f08b2d6e4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One webhook. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "webhook": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "url": "https://game.example/here",
+                     *         "events": [
+                     *           "event"
+                     *         ],
+                     *         "description": "description",
+                     *         "active": true,
+                     *         "reason": "Not what this room is for.",
+                     *         "failures": 1,
+                     *         "created_at": 1795342800000
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookAnswer"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is none. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    webhooks_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c41f08b2d6e4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done; there is no body. */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such webhook. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    webhooks_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c41f08b2d6e4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://game.example/here",
+                 *       "events": [
+                 *         "*"
+                 *       ],
+                 *       "description": "description",
+                 *       "active": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChangedWebhook"];
+            };
+        };
+        responses: {
+            /** @description One webhook. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "webhook": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "url": "https://game.example/here",
+                     *         "events": [
+                     *           "event"
+                     *         ],
+                     *         "description": "description",
+                     *         "active": true,
+                     *         "reason": "Not what this room is for.",
+                     *         "failures": 1,
+                     *         "created_at": 1795342800000
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookAnswer"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is none. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. The URL is none that webhooks can go to. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c41f08b2d6e4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A webhook and its secret, which is not shown again. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "webhook": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "url": "https://game.example/here",
+                     *         "events": [
+                     *           "event"
+                     *         ],
+                     *         "description": "description",
+                     *         "active": true,
+                     *         "reason": "Not what this room is for.",
+                     *         "failures": 1,
+                     *         "created_at": 1795342800000
+                     *       },
+                     *       "secret": "secret"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SecretAnswer"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is none. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    deliveries: {
+        parameters: {
+            query?: {
+                /** @example 1795342800000-00000@global */
+                before?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @example 0193e5a7c41f08b2d6e4 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deliveries, the newest first; null as the cursor when there are no more. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "deliveries": [
+                     *         {
+                     *           "event_id": "evt_5f1d7a9c0b3e4d6f8a2c1b0e",
+                     *           "type": "type",
+                     *           "at": 1,
+                     *           "status": "pending",
+                     *           "tries": 1,
+                     *           "attempts": [
+                     *             {
+                     *               "at": 1,
+                     *               "code": 1,
+                     *               "error": "error",
+                     *               "answer": "answer",
+                     *               "ms": 1
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "next_before": "1795342800000-00000@global"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveriesAnswer"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such webhook. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    webhooks_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c41f08b2d6e4 */
+                id: string;
+                /** @example evt_5f1d7a9c0b3e4d6f8a2c1b0e */
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One delivery. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "delivery": {
+                     *         "event_id": "evt_5f1d7a9c0b3e4d6f8a2c1b0e",
+                     *         "type": "type",
+                     *         "at": 1,
+                     *         "status": "pending",
+                     *         "tries": 1,
+                     *         "attempts": [
+                     *           {
+                     *             "at": 1,
+                     *             "code": 1,
+                     *             "error": "error",
+                     *             "answer": "answer",
+                     *             "ms": 1
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryAnswer"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such webhook, or it was not told of that event. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `conflict`: The event waits to be delivered already, or the webhook is not active. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example pYb3tAAAB */
+                link: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html; charset=utf-8": string;
+                };
+            };
+            /** @description `forbidden`: A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The link is not whole, or past its time. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    follow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example pYb3tAAAB */
+                link: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As asked. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html; charset=utf-8": string;
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /** @description `forbidden`: A browser's page of another origin calls. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The link is not whole, past its time, or of an address given up since. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    jobs_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description In place of the body's `key`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "task": "reports.economy",
                  *       "payload": {},
                  *       "key": "3f1f9a52",
                  *       "delay": 0,
@@ -4230,7 +8379,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "0193e5a7c41f08b2d6e4",
-                     *       "url": null
+                     *       "status_url": "status_url"
                      *     }
                      */
                     "application/json": components["schemas"]["Ordered"];
@@ -4273,16 +8422,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -4427,7 +8581,7 @@ export interface operations {
                  * @example {
                  *       "jobs": [
                  *         {
-                 *           "task": "task",
+                 *           "task": "reports.economy",
                  *           "payload": {},
                  *           "key": "3f1f9a52",
                  *           "delay": 0,
@@ -4453,7 +8607,7 @@ export interface operations {
                      *         {
                      *           "ok": true,
                      *           "id": "0193e5a7c41f08b2d6e4",
-                     *           "url": null,
+                     *           "status_url": "status_url",
                      *           "code": "code",
                      *           "detail": "detail"
                      *         }
@@ -4500,16 +8654,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -4611,7 +8770,7 @@ export interface operations {
             };
         };
     };
-    get: {
+    jobs_get: {
         parameters: {
             query?: never;
             header?: never;
@@ -4634,7 +8793,7 @@ export interface operations {
                      * @example {
                      *       "job": {
                      *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "task",
+                     *         "task": "reports.economy",
                      *         "state": "waiting",
                      *         "payload": {},
                      *         "priority": 1,
@@ -4648,7 +8807,7 @@ export interface operations {
                      *         "finished_at": 1795342800000,
                      *         "result": false,
                      *         "reason": "Not what this room is for.",
-                     *         "trace_id": "trace_id"
+                     *         "trace_id": "9f2c4b1e-2a"
                      *       }
                      *     }
                      */
@@ -4677,16 +8836,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -4811,7 +8975,7 @@ export interface operations {
                      * @example {
                      *       "job": {
                      *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "task",
+                     *         "task": "reports.economy",
                      *         "state": "waiting",
                      *         "payload": {},
                      *         "priority": 1,
@@ -4825,7 +8989,7 @@ export interface operations {
                      *         "finished_at": 1795342800000,
                      *         "result": false,
                      *         "reason": "Not what this room is for.",
-                     *         "trace_id": "trace_id"
+                     *         "trace_id": "9f2c4b1e-2a"
                      *       }
                      *     }
                      */
@@ -4854,16 +9018,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -5003,7 +9172,7 @@ export interface operations {
                      * @example {
                      *       "job": {
                      *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "task",
+                     *         "task": "reports.economy",
                      *         "state": "waiting",
                      *         "payload": {},
                      *         "priority": 1,
@@ -5017,7 +9186,7 @@ export interface operations {
                      *         "finished_at": 1795342800000,
                      *         "result": false,
                      *         "reason": "Not what this room is for.",
-                     *         "trace_id": "trace_id"
+                     *         "trace_id": "9f2c4b1e-2a"
                      *       }
                      *     }
                      */
@@ -5061,16 +9230,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -5260,16 +9434,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -5346,6 +9525,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example reports.economy */
                 queue: string;
             };
             cookie?: never;
@@ -5399,16 +9579,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -5519,6 +9704,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example reports.economy */
                 queue: string;
             };
             cookie?: never;
@@ -5537,7 +9723,7 @@ export interface operations {
                      *       "jobs": [
                      *         {
                      *           "id": "0193e5a7c41f08b2d6e4",
-                     *           "task": "task",
+                     *           "task": "reports.economy",
                      *           "state": "waiting",
                      *           "payload": {},
                      *           "priority": 1,
@@ -5551,7 +9737,7 @@ export interface operations {
                      *           "finished_at": 1795342800000,
                      *           "result": false,
                      *           "reason": "Not what this room is for.",
-                     *           "trace_id": "trace_id"
+                     *           "trace_id": "9f2c4b1e-2a"
                      *         }
                      *       ]
                      *     }
@@ -5581,16 +9767,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -5697,6 +9888,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example reports.economy */
                 queue: string;
             };
             cookie?: never;
@@ -5765,16 +9957,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -5896,6 +10093,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @example reports.economy */
                 queue: string;
             };
             cookie?: never;
@@ -5964,16 +10162,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -6099,6 +10302,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @example reports.economy */
                 queue: string;
             };
             cookie?: never;
@@ -6142,16 +10346,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -6256,6 +10465,7 @@ export interface operations {
     dead_letters_find: {
         parameters: {
             query?: {
+                /** @example reports.economy */
                 queue?: string;
                 limit?: number;
                 /** @example 1795342800000-00000@global */
@@ -6279,7 +10489,7 @@ export interface operations {
                      *       "dead_letters": [
                      *         {
                      *           "id": "0193e5a7c41f08b2d6e4",
-                     *           "task": "task",
+                     *           "task": "reports.economy",
                      *           "state": "waiting",
                      *           "payload": {},
                      *           "priority": 1,
@@ -6293,7 +10503,7 @@ export interface operations {
                      *           "finished_at": 1795342800000,
                      *           "result": false,
                      *           "reason": "Not what this room is for.",
-                     *           "trace_id": "trace_id"
+                     *           "trace_id": "9f2c4b1e-2a"
                      *         }
                      *       ],
                      *       "next_before": "1795342800000-00000@global"
@@ -6324,16 +10534,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -6435,7 +10650,7 @@ export interface operations {
             };
         };
     };
-    replay: {
+    dead_letters_replay: {
         parameters: {
             query?: never;
             header?: never;
@@ -6458,7 +10673,7 @@ export interface operations {
                      * @example {
                      *       "job": {
                      *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "task",
+                     *         "task": "reports.economy",
                      *         "state": "waiting",
                      *         "payload": {},
                      *         "priority": 1,
@@ -6472,7 +10687,7 @@ export interface operations {
                      *         "finished_at": 1795342800000,
                      *         "result": false,
                      *         "reason": "Not what this room is for.",
-                     *         "trace_id": "trace_id"
+                     *         "trace_id": "9f2c4b1e-2a"
                      *       }
                      *     }
                      */
@@ -6516,16 +10731,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -6734,16 +10954,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -6911,16 +11136,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -7073,11 +11303,11 @@ export interface operations {
                      *       "schedules": [
                      *         {
                      *           "name": "ann",
-                     *           "task": "task",
+                     *           "task": "reports.economy",
                      *           "payload": {},
-                     *           "cron": "cron",
+                     *           "cron": "10 0 * * *",
                      *           "every": 1,
-                     *           "tz": "tz",
+                     *           "tz": "UTC",
                      *           "missed": "once",
                      *           "paused": true,
                      *           "own": true,
@@ -7112,16 +11342,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -7205,11 +11440,11 @@ export interface operations {
                 /**
                  * @example {
                  *       "name": "ann",
-                 *       "task": "task",
+                 *       "task": "reports.economy",
                  *       "payload": {},
-                 *       "cron": "cron",
+                 *       "cron": "10 0 * * *",
                  *       "every": 1,
-                 *       "tz": "tz",
+                 *       "tz": "UTC",
                  *       "missed": "once"
                  *     }
                  */
@@ -7228,11 +11463,11 @@ export interface operations {
                      * @example {
                      *       "schedule": {
                      *         "name": "ann",
-                     *         "task": "task",
+                     *         "task": "reports.economy",
                      *         "payload": {},
-                     *         "cron": "cron",
+                     *         "cron": "10 0 * * *",
                      *         "every": 1,
-                     *         "tz": "tz",
+                     *         "tz": "UTC",
                      *         "missed": "once",
                      *         "paused": true,
                      *         "own": true,
@@ -7281,16 +11516,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -7464,16 +11704,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -7590,7 +11835,7 @@ export interface operations {
             };
         };
     };
-    change: {
+    schedules_change: {
         parameters: {
             query?: never;
             header?: never;
@@ -7605,9 +11850,9 @@ export interface operations {
                 /**
                  * @example {
                  *       "paused": true,
-                 *       "cron": "cron",
+                 *       "cron": "10 0 * * *",
                  *       "every": 1,
-                 *       "tz": "tz",
+                 *       "tz": "UTC",
                  *       "missed": "once"
                  *     }
                  */
@@ -7626,11 +11871,11 @@ export interface operations {
                      * @example {
                      *       "schedule": {
                      *         "name": "ann",
-                     *         "task": "task",
+                     *         "task": "reports.economy",
                      *         "payload": {},
-                     *         "cron": "cron",
+                     *         "cron": "10 0 * * *",
                      *         "every": 1,
-                     *         "tz": "tz",
+                     *         "tz": "UTC",
                      *         "missed": "once",
                      *         "paused": true,
                      *         "own": true,
@@ -7679,16 +11924,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -7792,6 +12042,2616 @@ export interface operations {
                 };
             };
             /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    list_reports: {
+        parameters: {
+            query?: {
+                /** @example online */
+                status?: "open" | "resolved";
+                /** @example 0193e5aa77d11f20c9a3 */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Reports, the oldest first; `next_cursor` is null when there are no more. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "reports": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "status": "open",
+                     *           "message": {
+                     *             "id": "1795342800000-00000@global",
+                     *             "room": "global",
+                     *             "from": {
+                     *               "id": "0193e5a7c41f08b2d6e4",
+                     *               "name": "ann"
+                     *             },
+                     *             "text": "Well played!",
+                     *             "sent_at": 1795342800000
+                     *           },
+                     *           "reporter": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "reason": "Not what this room is for.",
+                     *           "reported_at": 1795342800000,
+                     *           "resolution": {
+                     *             "action": "dismiss",
+                     *             "note": "Seen; he was told.",
+                     *             "by": {
+                     *               "account_id": "0193e5a7c1d4a63b90ef",
+                     *               "name": "ann"
+                     *             },
+                     *             "at": 1
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0193e5aa77d11f20c9a3"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReportsReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    get_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5aa77d11f20c9a3 */
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /**
+             * @description A report, its message as it is now, and what was said around it, the oldest first.
+             *
+             *         `message_now` is null when it is not stored any more. Around a whisper nothing is shown: only what one of the two has reported is the moderators' to read.
+             */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "report": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "status": "open",
+                     *         "message": {
+                     *           "id": "1795342800000-00000@global",
+                     *           "room": "global",
+                     *           "from": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "text": "Well played!",
+                     *           "sent_at": 1795342800000
+                     *         },
+                     *         "reporter": {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann"
+                     *         },
+                     *         "reason": "Not what this room is for.",
+                     *         "reported_at": 1795342800000,
+                     *         "resolution": {
+                     *           "action": "dismiss",
+                     *           "note": "Seen; he was told.",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "at": 1
+                     *         }
+                     *       },
+                     *       "message_now": {
+                     *         "id": "1795342800000-00000@global",
+                     *         "room": "global",
+                     *         "from": {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann"
+                     *         },
+                     *         "text": "Well played!",
+                     *         "sent_at": 1795342800000
+                     *       },
+                     *       "said_before": [
+                     *         {
+                     *           "id": "1795342800000-00000@global",
+                     *           "room": "global",
+                     *           "from": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "text": "Well played!",
+                     *           "sent_at": 1795342800000
+                     *         }
+                     *       ],
+                     *       "said_after": [
+                     *         {
+                     *           "id": "1795342800000-00000@global",
+                     *           "room": "global",
+                     *           "from": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "text": "Well played!",
+                     *           "sent_at": 1795342800000
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReportInContext"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such report. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    resolve_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5aa77d11f20c9a3 */
+                report_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "action": "dismiss",
+                 *       "note": "Seen; he was told.",
+                 *       "seconds": 300
+                 *     }
+                 */
+                "application/json": components["schemas"]["ResolveReport"];
+            };
+        };
+        responses: {
+            /** @description The report as it is now. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "report": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "status": "open",
+                     *         "message": {
+                     *           "id": "1795342800000-00000@global",
+                     *           "room": "global",
+                     *           "from": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "text": "Well played!",
+                     *           "sent_at": 1795342800000
+                     *         },
+                     *         "reporter": {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann"
+                     *         },
+                     *         "reason": "Not what this room is for.",
+                     *         "reported_at": 1795342800000,
+                     *         "resolution": {
+                     *           "action": "dismiss",
+                     *           "note": "Seen; he was told.",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "at": 1
+                     *         }
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ResolvedReport"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on the author.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such report, or no such player any more. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: It was closed; of several at once, one closes it.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    find_players: {
+        parameters: {
+            query: {
+                /** @example ann */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Players by name, at most 50. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "found": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann",
+                     *           "former_names": [
+                     *             "former_name"
+                     *           ],
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "username": "ann",
+                     *           "role": "player",
+                     *           "banned_until": 1795342800000,
+                     *           "muted_until": 1795342860000
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PlayersReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    get_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All players of one account, and the newest 50 reports, mutes and bans of it. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "characters": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "name": "ann",
+                     *           "former_names": [
+                     *             "former_name"
+                     *           ],
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "username": "ann",
+                     *           "role": "player",
+                     *           "banned_until": 1795342800000,
+                     *           "muted_until": 1795342860000
+                     *         }
+                     *       ],
+                     *       "reports": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "status": "open",
+                     *           "message": {
+                     *             "id": "1795342800000-00000@global",
+                     *             "room": "global",
+                     *             "from": {
+                     *               "id": "0193e5a7c41f08b2d6e4",
+                     *               "name": "ann"
+                     *             },
+                     *             "text": "Well played!",
+                     *             "sent_at": 1795342800000
+                     *           },
+                     *           "reporter": {
+                     *             "id": "0193e5a7c41f08b2d6e4",
+                     *             "name": "ann"
+                     *           },
+                     *           "reason": "Not what this room is for.",
+                     *           "reported_at": 1795342800000,
+                     *           "resolution": {
+                     *             "action": "dismiss",
+                     *             "note": "Seen; he was told.",
+                     *             "by": {
+                     *               "account_id": "0193e5a7c1d4a63b90ef",
+                     *               "name": "ann"
+                     *             },
+                     *             "at": 1
+                     *           }
+                     *         }
+                     *       ],
+                     *       "sanctions": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "kind": "ban",
+                     *           "whom": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "player_id": "0193e5a80b7716f3a95c",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "reason": "Not what this room is for.",
+                     *           "at": 1,
+                     *           "until": 1,
+                     *           "in_force": true,
+                     *           "ended": {
+                     *             "how": "lifted",
+                     *             "at": 1,
+                     *             "by": {
+                     *               "account_id": "0193e5a7c1d4a63b90ef",
+                     *               "name": "ann"
+                     *             },
+                     *             "reason": "Not what this room is for."
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["PlayerRecord"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    mute_player: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Not what this room is for.",
+                 *       "seconds": 300
+                 *     }
+                 */
+                "application/json": components["schemas"]["MutePlayer"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on this player.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `stale_version`: Others were faster every time. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    unmute_player: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Not what this room is for."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Lift"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on this player.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `stale_version`: Others were faster every time. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    ban_player: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Not what this room is for.",
+                 *       "seconds": 300
+                 *     }
+                 */
+                "application/json": components["schemas"]["BanPlayer"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on this player.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `stale_version`: Others were faster every time. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    unban_player: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "Not what this room is for."
+                 *     }
+                 */
+                "application/json": components["schemas"]["Lift"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls. The caller may not act on this player.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such player. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: The account is not banned.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    list_sanctions: {
+        parameters: {
+            query: {
+                kind: "ban" | "mute";
+                /** @example 0193e5aa77d11f20c9a3 */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In force now, the newest first; `next_cursor` is null when there are no more. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "sanctions": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "kind": "ban",
+                     *           "whom": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "player_id": "0193e5a80b7716f3a95c",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "reason": "Not what this room is for.",
+                     *           "at": 1,
+                     *           "until": 1,
+                     *           "in_force": true,
+                     *           "ended": {
+                     *             "how": "lifted",
+                     *             "at": 1,
+                     *             "by": {
+                     *               "account_id": "0193e5a7c1d4a63b90ef",
+                     *               "name": "ann"
+                     *             },
+                     *             "reason": "Not what this room is for."
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0193e5aa77d11f20c9a3"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SanctionsReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor moderator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    read_log: {
+        parameters: {
+            query?: {
+                /** @example mute */
+                action?: "mute" | "unmute" | "ban" | "unban" | "resolve_report" | "delete_message" | "edit_message" | "set_role";
+                /** @example 0193e5a7c1d4a63b90ef */
+                by?: string;
+                /** @example 0193e5a7c1d4a63b90ef */
+                whom?: string;
+                /** @example 0193e5aa77d11f20c9a3 */
+                cursor?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Actions, the newest first; `next_cursor` is null when there are no more. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entries": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "action": "mute",
+                     *           "by": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "whom": {
+                     *             "account_id": "0193e5a7c1d4a63b90ef",
+                     *             "name": "ann"
+                     *           },
+                     *           "player_id": "0193e5a80b7716f3a95c",
+                     *           "reason": "Not what this room is for.",
+                     *           "at": 1,
+                     *           "details": {}
+                     *         }
+                     *       ],
+                     *       "next_cursor": "0193e5aa77d11f20c9a3"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["LogReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    change_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a7c1d4a63b90ef */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "role": "player",
+                 *       "reason": "Not what this room is for."
+                 *     }
+                 */
+                "application/json": components["schemas"]["ChangeRole"];
+            };
+        };
+        responses: {
+            /** @description The entry of the log. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "entry": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "action": "mute",
+                     *         "by": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "whom": {
+                     *           "account_id": "0193e5a7c1d4a63b90ef",
+                     *           "name": "ann"
+                     *         },
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "reason": "Not what this room is for.",
+                     *         "at": 1,
+                     *         "details": {}
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ActionReply"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin. A browser's page of another origin calls. It is the caller's own account.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such account. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: It is a guest's, or the administrator's of the settings.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -7955,16 +14815,21 @@ export interface operations {
                     };
                 };
             };
-            /** @description `forbidden`: The caller's role is not admin nor operator. */
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator.
+             *
+             *     `banned`: The account is banned.
+             */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ErrorObject"] & {
                         /** @enum {unknown} */
-                        code?: "forbidden";
+                        code?: "forbidden" | "banned";
                         /** @constant */
                         status?: 403;
                     };
@@ -8266,6 +15131,31 @@ export interface ClientToServerEvents {
     data: Nothing,
     acknowledge: Acknowledge<MaybeDuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
+  /** Wait for an opponent with the same stake; again is the same wait. */
+  "match:join": (
+    data: Join,
+    acknowledge: Acknowledge<MatchView, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "conflict" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Wait no more; it is no error not to wait. */
+  "match:leave": (
+    data: Nothing,
+    acknowledge: Acknowledge<Empty, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "conflict" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** The best of a board. */
+  "leaderboard:top": (
+    data: Top,
+    acknowledge: Acknowledge<TopReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** The caller's place and those next to it; no entries if he is not on the board. */
+  "leaderboard:around": (
+    data: Around,
+    acknowledge: Acknowledge<AroundReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** How strong a player seems to be, and how his duels of this season ended. */
+  "rating:get": (
+    data: WhoseRating,
+    acknowledge: Acknowledge<RatingReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
   /** Watch others fight, without their hands. */
   "duel:spectate": (
     data: WatchedDuel,
@@ -8290,6 +15180,21 @@ export interface ClientToServerEvents {
   "wallet:transfer": (
     data: Transfer,
     acknowledge: Acknowledge<TransferReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Give coins to many players: each item is paid or refused by itself, later. */
+  "wallet:batch": (
+    data: SendBatch,
+    acknowledge: Acknowledge<BatchOrdered, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "conflict" | "stale_version" | "idempotency_mismatch" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Stop a batch: what has not begun is cancelled, what is paid stays paid. */
+  "wallet:batch_cancel": (
+    data: OneBatch,
+    acknowledge: Acknowledge<BatchState, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Send coins to an outside ledger: they are held now, and settled later. */
+  "wallet:withdraw": (
+    data: Withdraw,
+    acknowledge: Acknowledge<WithdrawalState, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "stale_version" | "idempotency_mismatch" | "insufficient_funds" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** What is for sale now. */
   "shop:list": (
@@ -8371,6 +15276,36 @@ export interface ClientToServerEvents {
     data: WhichGame,
     acknowledge: Acknowledge<MaybeGameReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
+  /** What the player should see, and what he has seen. */
+  "notifications:list": (
+    data: PageOfNotifications,
+    acknowledge: Acknowledge<NotificationsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Mark some as seen; those that are not there are none. */
+  "notifications:read": (
+    data: ReadThem,
+    acknowledge: Acknowledge<UnreadReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** By which ways the account is told of what when it is away. */
+  "notifications:settings": (
+    data: Choices,
+    acknowledge: Acknowledge<SettingsReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Be told of things by e-mail at this address; a link that is sent there must be followed. */
+  "account:email": (
+    data: SetEmail,
+    acknowledge: Acknowledge<EmailReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Tell this device of things, too, when the player is away. */
+  "push:subscribe": (
+    data: Subscribe,
+    acknowledge: Acknowledge<Empty, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Tell this device of nothing more. */
+  "push:unsubscribe": (
+    data: Unsubscribe,
+    acknowledge: Acknowledge<Empty, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
 }
 
 /** Events that the server sends; `offset` is the client's business. */
@@ -8385,6 +15320,8 @@ export interface ServerToClientEvents {
   "server:disconnect": (data: Farewell) => void;
   /** The audit of the books found something. */
   "server:notice": (data: ServerNotice, offset?: string) => void;
+  /** A webhook is sent nothing more; `PATCH …/webhooks/{id}` enables it again. */
+  "webhook:disabled": (data: WebhookDisabled, offset?: string) => void;
   /** A job failed for good. */
   "jobs:dead_letter": (data: DeadLetter, offset?: string) => void;
   /** Somebody said something. */
@@ -8411,12 +15348,22 @@ export interface ServerToClientEvents {
   "duel:state": (data: DuelView, offset?: string) => void;
   /** The duel is over; a last `duel:state` came before. */
   "duel:ended": (data: DuelView, offset?: string) => void;
+  /** An opponent was found, and the duel has begun. */
+  "match:found": (data: MatchFound, offset?: string) => void;
+  /** The player waits for no opponent any more, without one. */
+  "match:left": (data: MatchLeft, offset?: string) => void;
+  /** A duel was rated, some moments after its end. */
+  "rating:changed": (data: RatingChanged, offset?: string) => void;
   /** A wallet has another balance. */
   "wallet:changed": (data: WalletChanged, offset?: string) => void;
-  /** The player was robbed, or was to be. */
+  /** There is a notification for the player; it is kept, too. */
   "notification": (data: Notification, offset?: string) => void;
   /** Coins were granted or taken back. */
   "purchase:changed": (data: OrderNews, offset?: string) => void;
+  /** A batch of transfers has come further, or is over. */
+  "wallet:batch_changed": (data: BatchState, offset?: string) => void;
+  /** A withdrawal was taken by the outside ledger, confirmed, or given back. */
+  "withdrawal:changed": (data: WithdrawalState, offset?: string) => void;
   /** A game was given back after BLACKJACK__IDLE_SECONDS without a move. */
   "blackjack:ended": (data: EndedGame, offset?: string) => void;
 }

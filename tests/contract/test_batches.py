@@ -75,7 +75,7 @@ async def test_an_item_is_paid_once_whoever_tries(
     assert await batches.note(batch.id, Tally()) == over
     with pytest.raises(Conflict):
         await batches.cancel(batch.id)
-    (last,) = await batches.items(batch.id, after=0)
+    (last,) = await batches.items(batch.id, first=1)
     assert (last.status, last.entry_id is not None) == ("paid", True)
     await check_books(documents)
 

@@ -27,13 +27,13 @@ async def ended(player: Player, batch_id: str) -> dict[str, Any]:
 async def results(table: Table, player: Player, batch_id: str) -> list[dict[str, Any]]:
     """All items, page by page."""
     found: list[dict[str, Any]] = []
-    token, after = player.tokens["access_token"], -1
-    while after is not None:
-        path = f"/transfers/batch/{batch_id}/items?after={after}&limit=2"
+    token, index = player.tokens["access_token"], 0
+    while index is not None:
+        path = f"/transfers/batch/{batch_id}/items?from_index={index}&limit=2"
         status, page = await table.call("GET", player.url, path, token=token)
         assert status == 200
         found += page["items"]
-        after = page["next_after"]
+        index = page["next_index"]
     return found
 
 
