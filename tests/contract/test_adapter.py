@@ -13,7 +13,8 @@ from config.sections import Limits, Recovery
 from game.errors import DependencyUnavailable
 from server.broadcast import Adapter, Hub
 from server.metrics import Metrics
-from server.transport import GameSocket, Message
+from server.packets import Message
+from server.transport import GameSocket
 from state.connect import RedisStore
 from state.recovery import EPOCH
 from state.recovery import Recovery as Log
