@@ -83,7 +83,7 @@ class Batches:
 
     async def items(self, batch_id: str, first: int = 0, limit: int = MOST_ITEMS) -> list[Item]:
         """Items in their order, from an index on."""
-        query = {"_id": {"$gte": _item_id(batch_id, first), "$lt": f"{batch_id}0"}}
+        query = _items(batch_id, first, first + limit)
         found = await self._documents.find("batch_items", query, sort=[("_id", 1)], limit=limit)
         return [_item(one) for one in found]
 
@@ -184,7 +184,7 @@ class Batches:
         dropped = 0
         while found := await self._documents.find("batches", query, sort=oldest, limit=AT_ONCE):
             for one in found:
-                items = {"_id": {"$gt": f"{one['_id']}/", "$lt": f"{one['_id']}0"}}
+                items = _items(one["_id"], 0, one["total"])
                 await self._documents.call("batch_items", "delete_many", items)
                 await self._documents.call("batches", "delete_one", {"_id": one["_id"]})
             dropped += len(found)
@@ -227,6 +227,11 @@ def _tab(batch: Batch) -> str:
 def _item_id(batch_id: str, index: int) -> str:
     """Sorts by index, of which there are at most four digits."""
     return f"{batch_id}/{index:04}"
+
+
+def _items(batch_id: str, first: int, end: int) -> Document:
+    """By their ids: of a range of `_id`, SecantusDB makes a scan."""
+    return {"_id": {"$in": [_item_id(batch_id, index) for index in range(first, end)]}}
 
 
 def _document(batch: Batch) -> Document:

@@ -90,7 +90,7 @@ async def test_one_key_in_parallel_is_one_batch_and_a_cancel_stops_it(
     ann, bob = await table.seat(one.url, "ann"), await table.seat(other.url, "bob")
     token = ann.tokens["access_token"]
     body: dict[str, Any] = {
-        "items": [{"to": bob.id, "amount": 1}] * 1_000,
+        "items": [{"to": bob.id, "amount": 1}] * 200,
         "key": "k",
         "character_id": ann.id,
     }
@@ -111,7 +111,7 @@ async def test_one_key_in_parallel_is_one_batch_and_a_cancel_stops_it(
         status, stopped = await table.call("DELETE", other.url, path, token=token)
         assert (status, stopped["batch"]["status"]) == (202, "cancelling")
     batch = await ended(ann, batch_id)
-    assert (batch["status"], batch["cancelled"], batch["paid"]) == ("cancelled", 1_000, 0)
+    assert (batch["status"], batch["cancelled"], batch["paid"]) == ("cancelled", 200, 0)
     assert (await table.call("GET", one.url, path, token=token))[1]["batch"] == batch
     assert await ann.do("wallet:get") == {"balance": START}
 
