@@ -23,3 +23,4 @@ class Jobs(Section):
     look_seconds: float = default(0.5, "how often the schedules are looked at", gt=0)
     missed_seconds: float = default(30.0, "a run that is so late was missed", gt=0)
     reports_dir: Path | None = default(None, "of reports; none: reports in SHOWDOWN_DATA_DIR")
+    report_days: int = default(400, "of reports: a year, and time to close its books", ge=1)

@@ -92,6 +92,8 @@ class Economy(Section):
     starting_balance: int = default(1_000, "what a new character has, minted", ge=0)
     transfer_fee_permille: int = default(0, "of a transfer, burnt, on top of it", ge=0, le=1_000)
     transfer_daily: int = default(1_000_000, "what a player may send in a UTC day", ge=1)
+    open_batches: int = default(5, "batches of transfers of one payer at a time", ge=1, le=100)
+    open_withdrawals: int = default(5, "of one player at a time", ge=1, le=100)
     shop_file: Path | None = default(None, "the shop's items; none: config/shop.json")
 
 

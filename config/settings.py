@@ -44,6 +44,7 @@ from config.sections import (
     Social,
     default,
 )
+from config.settlement import Settlement
 
 # One beat may be lost, one late by a stalled store, and the third must still come in time.
 BEATS_PER_LEASE = 4
@@ -84,6 +85,7 @@ class Settings(BaseSettings):
     rob: Rob = Rob()
     blackjack: Blackjack = Blackjack()
     purchases: Purchases = Purchases()
+    settlement: Settlement = Settlement()
     audit: Audit = Audit()
     webhooks: Webhooks = Webhooks()
     notifications: Notifications = Notifications()

@@ -37,6 +37,10 @@ Reason: TypeAlias = Literal[
     "stake_paid",
     "stake_returned",
     "closed",
+    "grant",
+    "withdrawal",
+    "withdrawn",
+    "withdrawal_returned",
 ]
 
 
@@ -120,6 +124,12 @@ def checked(amount: int) -> int:
     if not -INT64_MAX <= amount <= INT64_MAX:
         raise Conflict("The amount is larger than an account can hold.")
     return amount
+
+
+def transfer(sender_id: str, receiver_id: str, amount: int, cost: int, note: str) -> Movement:
+    """Coins from one player to another; what it costs on top is burnt."""
+    entries = [(player(sender_id), -amount - cost), (player(receiver_id), amount), (BURN, cost)]
+    return movement("transfer", note, entries)
 
 
 def fee(amount: int, permille: int) -> int:

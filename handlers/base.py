@@ -27,7 +27,7 @@ from typing_extensions import TypedDict
 
 from game.economy import INT64_MAX
 from game.errors import Forbidden, Unauthenticated
-from handlers.ports import DeadLetter, Jobs, Provider, Schedules
+from handlers.ports import DeadLetter, Jobs, Provider, Schedules, Settlement
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -230,6 +230,8 @@ class World:
     """handlers/reactions.py, which the handlers must not know."""
     provider: Provider | None = None
     """None sells nothing."""
+    settlement: Settlement | None = None
+    """None takes no coins."""
     erasing: tuple[Erase, ...] = ()
     exporting: tuple[Export, ...] = ()
     """Of the catalogue, since the features must not know each other."""

@@ -23,7 +23,9 @@ from handlers.presence import PresenceReply
 from handlers.purchases import OrderNews
 from handlers.reactions import RatingChanged, WalletChanged
 from handlers.session import ServerNotice, SessionReady
+from handlers.transfers import BatchState
 from handlers.webhooks import WebhookDisabled
+from handlers.withdrawals import WithdrawalState
 
 THE_ROOM = "everybody in the room, the sender too; of a whisper, all connections of the two"
 ALL_OF_THEM = "the two fighters and the spectators, each with his own view"
@@ -139,6 +141,18 @@ EVENTS = (
     ),
     ServerEvent(
         "purchase:changed", OrderNews, "Coins were granted or taken back.", "whoever ordered"
+    ),
+    ServerEvent(
+        "wallet:batch_changed",
+        BatchState,
+        "A batch of transfers has come further, or is over.",
+        "all connections of its payer; of the house's, administrators",
+    ),
+    ServerEvent(
+        "withdrawal:changed",
+        WithdrawalState,
+        "A withdrawal was taken by the outside ledger, confirmed, or given back.",
+        "all connections of its player",
     ),
     ServerEvent(
         "blackjack:ended",

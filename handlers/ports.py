@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 
 if TYPE_CHECKING:
     from game.purchases import Order, Word
+    from game.withdrawals import Verdict, Withdrawal
     from handlers.base import TaskPayload
 
 NORMAL = 5
@@ -55,6 +56,24 @@ class Provider(Protocol):
 
         Raises:
             NotFound, Unauthenticated, MalformedPayload: it is not the provider's word.
+        """
+
+
+class Settlement(Protocol):
+    """An outside ledger that takes coins."""
+
+    async def submit(self, one: Withdrawal) -> Verdict:
+        """Give it a withdrawal; given again it is the same.
+
+        Raises:
+            DependencyUnavailable: it said nothing about it; it may have been taken.
+        """
+
+    async def ask(self, one: Withdrawal) -> Verdict:
+        """What became of one that it has taken.
+
+        Raises:
+            DependencyUnavailable: it said nothing about it.
         """
 
 

@@ -117,12 +117,11 @@ async def transfer(cmd: Transfer, ctx: Context) -> TransferReply:
 
 async def _send(books: Books, ctx: Context, cmd: Transfer, fee: int) -> TransferReply:
     economy = ctx.world.settings.economy
-    sender, at = rules.player(ctx.player_id), ctx.now()
+    at = ctx.now()
     await books.count_sent(ctx.player_id, cmd.amount, economy.transfer_daily, at)
-    entries = [(sender, -cmd.amount - fee), (rules.player(cmd.to), cmd.amount)]
-    entries.append((rules.BURN, fee))
-    posting = await books.post(rules.movement("transfer", cmd.note, entries), at)
-    return TransferReply(balance=posting.balance(sender), to=cmd.to, amount=cmd.amount, fee=fee)
+    movement = rules.transfer(ctx.player_id, cmd.to, cmd.amount, fee, cmd.note)
+    balance = (await books.post(movement, at)).balance(rules.player(ctx.player_id))
+    return TransferReply(balance=balance, to=cmd.to, amount=cmd.amount, fee=fee)
 
 
 def _entry(posting: Posting, player_id: str) -> EntryView:

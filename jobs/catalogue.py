@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from jobs.base import Task
-from jobs.tasks import books, email, housekeeping, push, reports, webhooks
+from jobs.tasks import (
+    books,
+    email,
+    housekeeping,
+    push,
+    reports,
+    transfers,
+    webhooks,
+    withdrawals,
+)
 
 TASKS: tuple[Task[Any], ...] = (
     books.audit,
@@ -13,5 +22,7 @@ TASKS: tuple[Task[Any], ...] = (
     housekeeping.clean,
     push.send,
     reports.economy,
+    transfers.pay,
     webhooks.deliver,
+    withdrawals.settle,
 )

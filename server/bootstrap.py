@@ -14,7 +14,7 @@ from handlers.base import Catalogue, World
 from handlers.ways import Ways
 from jobs.base import Task
 from jobs.office import Office
-from server import payments
+from server import payments, settlement
 from server.admin import Admin
 from server.api import Api
 from server.auth import Authenticator
@@ -151,6 +151,7 @@ def build(
         upkeep=Upkeep(documents),
         reactions=reactions.react,
         provider=payments.provider(settings),
+        settlement=settlement.outside(settings.settlement),
         erasing=catalogue.erasing,
         exporting=catalogue.exporting,
     )

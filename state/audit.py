@@ -77,6 +77,7 @@ class Audit:
         await self._check_wallets()
         await self._check_held("blackjack", {"due_at": {"$exists": True}})
         await self._check_held("stakes", {"check_at": {"$exists": True}})
+        await self._check_held("withdrawals", {"check_at": {"$exists": True}})
         await self._check_escrow()
         await self._check_items()
         await self._check_orders()
@@ -103,7 +104,7 @@ class Audit:
             await self._again(_balance_check(account))
 
     async def _check_held(self, collection: str, query: Document) -> None:
-        """Every open game and every held duel has its money in escrow, to the coin."""
+        """What every open game, held duel and open withdrawal needs is in escrow, to the coin."""
         kind = _KINDS[collection]
         async for one in self._documents.each(collection, query, sort=BY_ID):
             account = economy.escrow(kind, one["_id"])
@@ -135,11 +136,13 @@ class Audit:
             await self._again(_order_check(order_id))
 
 
-_KINDS = {"blackjack": "blackjack", "stakes": "duel"}
+_KINDS = {"blackjack": "blackjack", "stakes": "duel", "withdrawals": "withdrawal"}
 
 
 def _held(collection: str, one: Document) -> int:
-    """What must be in escrow for a game or a duel."""
+    """What must be in escrow for a game, a duel or a withdrawal."""
+    if collection == "withdrawals":
+        return int(one["amount"]) if "check_at" in one else 0
     if collection == "stakes":
         return int(one["stake"]) * len(one["players"]) if "check_at" in one else 0
     if "due_at" not in one:

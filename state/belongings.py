@@ -46,6 +46,8 @@ class Belongings:
             "robberies": await self._find("robberies", {"_id": player_id}),
             "inventory": await self._find("inventory", his),
             "orders": await self._find("orders", his),
+            "batches": await self._find("batches", {"payer": player_id}),
+            "withdrawals": await self._find("withdrawals", {"player_id": player_id}),
             # One that is being played has cards in it that its player must not see.
             "blackjack": [
                 one for one in await self._find("blackjack", his) if "open_for" not in one

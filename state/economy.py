@@ -8,6 +8,7 @@ from typing import Self
 
 from config.settings import Settings
 from state import goods
+from state.batches import Batches
 from state.blackjack import Blackjack
 from state.documents import DocumentStore
 from state.duels import Duels
@@ -16,6 +17,7 @@ from state.orders import Orders, load_packs
 from state.robberies import Robberies
 from state.shop import Shop
 from state.stakes import Stakes
+from state.withdrawals import Withdrawals
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Economy:
     blackjack: Blackjack
     stakes: Stakes
     orders: Orders
+    batches: Batches
+    withdrawals: Withdrawals
 
     @classmethod
     def build(
@@ -43,4 +47,6 @@ class Economy:
             blackjack=Blackjack(documents, ledger, settings.blackjack),
             stakes=Stakes(documents, ledger, duels),
             orders=Orders(documents, ledger, load_packs(settings.purchases.packs_file)),
+            batches=Batches(documents, ledger, settings.economy),
+            withdrawals=Withdrawals(documents, ledger, settings.economy),
         )

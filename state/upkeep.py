@@ -64,6 +64,7 @@ class Upkeep:
             "audits": {"started_at": {"$lt": old}},
             # Its ids begin with their time: 12 hexadecimal digits of ms.
             "operations_log": {"_id": {"$lt": f"{now - LOG_DAYS * DAY_MS:012x}"}},
+            "reports": {"resolution.at": {"$lt": old}},
         }
         counts = {}
         for collection, which in over.items():

@@ -118,10 +118,39 @@ class BatchItem(TypedDict):
     detail: NotRequired[str]
 
 
+class BatchOrdered(TypedDict):
+    """A batch, and where its state can be read."""
+
+    id: str
+    status: Literal["running", "cancelling", "done", "cancelled"]
+    total: int
+    url: str
+
+
 class BatchReply(TypedDict):
     """What became of each order, in their order."""
 
     jobs: list[BatchItem]
+
+
+class BatchState(TypedDict):
+    """One batch."""
+
+    batch: BatchView
+
+
+class BatchView(TypedDict):
+    """A batch as it stands: how many of its items have which result, and the coins paid."""
+
+    id: str
+    status: Literal["running", "cancelling", "done", "cancelled"]
+    total: int
+    paid: int
+    refused: int
+    cancelled: int
+    amount: int
+    created_at: int
+    ended_at: int | None
 
 
 class BoostView(TypedDict):
@@ -1370,6 +1399,33 @@ class TradeReply(TypedDict):
     owned: int
 
 
+class TransferItem(TypedDict):
+    """Coins for a player."""
+
+    to: str
+    amount: int
+    note: NotRequired[str]
+
+
+class TransferItemView(TypedDict):
+    """An item: paid by the ledger entry `entry_id`, or refused with the code of an error."""
+
+    index: int
+    to: str
+    amount: int
+    note: str
+    status: Literal["waiting", "paid", "refused", "cancelled"]
+    entry_id: NotRequired[str]
+    code: NotRequired[str]
+
+
+class TransferItemsReply(TypedDict):
+    """Items in their order; `next_index` is null on the last page."""
+
+    items: list[TransferItemView]
+    next_index: int | None
+
+
 class TransferReply(TypedDict):
     """The sender's new balance, what went to the other, and what it cost on top."""
 
@@ -1455,6 +1511,36 @@ class WebhooksAnswer(TypedDict):
     """All of them, the oldest first."""
 
     webhooks: list[WebhookView]
+
+
+class WithdrawalState(TypedDict):
+    """One withdrawal."""
+
+    withdrawal: WithdrawalView
+
+
+class WithdrawalView(TypedDict):
+    """A withdrawal: its coins are held until it is `confirmed` or, given back, `failed`.
+
+    `reference` is the outside ledger's, `reason` why it failed.
+    """
+
+    id: str
+    player_id: str
+    address: str
+    amount: int
+    status: Literal["held", "submitted", "confirmed", "failed"]
+    reference: str | None
+    reason: str | None
+    created_at: int
+    ended_at: int | None
+
+
+class WithdrawalsReply(TypedDict):
+    """A page, the newest first; `next_before` is null on the last one."""
+
+    withdrawals: list[WithdrawalView]
+    next_before: str | None
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
@@ -1706,6 +1792,83 @@ class Showdown:
                 banned, rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: Export = await self._call("GET", "/api/v1/me/export")
+        return answer
+
+    async def order(
+        self,
+        *,
+        items: list[TransferItem],
+        key: str,
+        character_id: str | None = None,
+        reason: str | None = None,
+    ) -> BatchOrdered:
+        """Give coins to many players, from a character or, by an administrator, from the house.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, unauthenticated,
+                token_expired, token_revoked, forbidden, conflict, stale_version,
+                idempotency_mismatch, banned, rate_limited, dependency_unavailable,
+                timeout, internal.
+        """
+        answer: BatchOrdered = await self._call(
+            "POST",
+            "/api/v1/transfers/batch",
+            {
+                "items": items,
+                "key": key,
+                **_given({"character_id": character_id, "reason": reason}),
+            },
+        )
+        return answer
+
+    async def transfers_get(self, *, batch_id: str) -> BatchState:
+        """A batch as it stands.
+
+        Raises:
+            Refused: validation_failed, unauthenticated, token_expired, token_revoked,
+                forbidden, not_found, banned, rate_limited, dependency_unavailable,
+                timeout, internal.
+        """
+        answer: BatchState = await self._call("GET", f"/api/v1/transfers/batch/{batch_id}")
+        return answer
+
+    async def transfers_delete(self, *, batch_id: str) -> BatchState:
+        """Stop a batch: what has not begun is cancelled, what is paid stays paid.
+
+        Raises:
+            Refused: validation_failed, unauthenticated, token_expired, token_revoked,
+                forbidden, not_found, conflict, stale_version, banned, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: BatchState = await self._call("DELETE", f"/api/v1/transfers/batch/{batch_id}")
+        return answer
+
+    async def items(
+        self, *, batch_id: str, from_index: int | None = None, limit: int | None = None
+    ) -> TransferItemsReply:
+        """What became of each item of a batch.
+
+        Raises:
+            Refused: validation_failed, unauthenticated, token_expired, token_revoked,
+                forbidden, not_found, banned, rate_limited, dependency_unavailable,
+                timeout, internal.
+        """
+        answer: TransferItemsReply = await self._call(
+            "GET",
+            f"/api/v1/transfers/batch/{batch_id}/items",
+            query={**_given({"from_index": from_index, "limit": limit})},
+        )
+        return answer
+
+    async def withdrawals_get(self, *, withdrawal_id: str) -> WithdrawalState:
+        """A withdrawal of the caller's account as it stands; operators see all.
+
+        Raises:
+            Refused: validation_failed, unauthenticated, token_expired, token_revoked,
+                forbidden, not_found, banned, rate_limited, dependency_unavailable,
+                timeout, internal.
+        """
+        answer: WithdrawalState = await self._call("GET", f"/api/v1/withdrawals/{withdrawal_id}")
         return answer
 
     async def health_live(self) -> Liveness:
@@ -2219,6 +2382,42 @@ class Showdown:
         )
         return answer
 
+    async def wallet_batch(self, *, items: list[TransferItem], key: str) -> BatchOrdered:
+        """Give coins to many players: each item is paid or refused by itself, later.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                conflict, stale_version, idempotency_mismatch, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: BatchOrdered = await self._ask("wallet:batch", {"items": items, "key": key})
+        return answer
+
+    async def wallet_batch_cancel(self, *, batch_id: str) -> BatchState:
+        """Stop a batch: what has not begun is cancelled, what is paid stays paid.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, stale_version, rate_limited,
+                dependency_unavailable, timeout, internal.
+        """
+        answer: BatchState = await self._ask("wallet:batch_cancel", {"batch_id": batch_id})
+        return answer
+
+    async def wallet_withdraw(self, *, amount: int, address: str, key: str) -> WithdrawalState:
+        """Send coins to an outside ledger: they are held now, and settled later.
+
+        Raises:
+            Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
+                not_found, conflict, stale_version, idempotency_mismatch,
+                insufficient_funds, rate_limited, dependency_unavailable, timeout,
+                internal.
+        """
+        answer: WithdrawalState = await self._ask(
+            "wallet:withdraw", {"amount": amount, "address": address, "key": key}
+        )
+        return answer
+
     async def shop_list(self) -> ShopReply:
         """What is for sale now.
 
@@ -2577,6 +2776,16 @@ class Showdown:
     @overload
     def on(
         self, event: Literal["purchase:changed"], handler: Callable[[OrderNews], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["wallet:batch_changed"], handler: Callable[[BatchState], object]
+    ) -> None: ...
+
+    @overload
+    def on(
+        self, event: Literal["withdrawal:changed"], handler: Callable[[WithdrawalState], object]
     ) -> None: ...
 
     @overload

@@ -236,6 +236,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/transfers/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give coins to many players, from a character or, by an administrator, from the house. */
+        post: operations["order"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/batch/{batch_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A batch as it stands. */
+        get: operations["transfers_get"];
+        put?: never;
+        post?: never;
+        /** Stop a batch: what has not begun is cancelled, what is paid stays paid. */
+        delete: operations["transfers_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/transfers/batch/{batch_id}/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of each item of a batch. */
+        get: operations["items"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/withdrawals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Withdrawals in a state, such as those whose coins are held. */
+        get: operations["withdrawals_find"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/withdrawals/{withdrawal_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A withdrawal of the caller's account as it stands; operators see all. */
+        get: operations["withdrawals_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/webhooks": {
         parameters: {
             query?: never;
@@ -1027,6 +1113,31 @@ export interface components {
         BalanceReply: {
             balance: number;
         };
+        /** @description A batch, and where its state can be read. */
+        BatchOrdered: {
+            id: string;
+            /** @enum {string} */
+            status: "running" | "cancelling" | "done" | "cancelled";
+            total: number;
+            url: string;
+        };
+        /** @description One batch. */
+        BatchState: {
+            batch: components["schemas"]["BatchView"];
+        };
+        /** @description A batch as it stands: how many of its items have which result, and the coins paid. */
+        BatchView: {
+            id: string;
+            /** @enum {string} */
+            status: "running" | "cancelling" | "done" | "cancelled";
+            total: number;
+            paid: number;
+            refused: number;
+            cancelled: number;
+            amount: number;
+            created_at: number;
+            ended_at: number | null;
+        };
         /** @description What works for the caller until then, in ms. */
         BoostView: {
             /** @enum {string} */
@@ -1402,6 +1513,10 @@ export interface components {
             unread: number;
             next_before: string | null;
         };
+        /** @description Which. */
+        OneBatch: {
+            batch_id: string;
+        };
         /** @description Which message. */
         OneMessage: {
             message_id: string;
@@ -1601,6 +1716,11 @@ export interface components {
             };
             winner_id: string | null;
         };
+        /** @description Up to 100 transfers; the same key orders once, however often it is sent. */
+        SendBatch: {
+            items: components["schemas"]["TransferItem"][];
+            key: string;
+        };
         /** @description What to say; the same `client_id` says it once, however often it is sent. */
         SendMessage: {
             room: string;
@@ -1713,6 +1833,13 @@ export interface components {
             /** @default  */
             note?: string;
         };
+        /** @description Coins for a player. */
+        TransferItem: {
+            to: string;
+            amount: number;
+            /** @default  */
+            note?: string;
+        };
         /** @description The sender's new balance, what went to the other, and what it cost on top. */
         TransferReply: {
             balance: number;
@@ -1804,6 +1931,33 @@ export interface components {
         WhoseRating: {
             /** @default null */
             player_id?: string | null;
+        };
+        /** @description Coins for an address out there; the same key withdraws once, however often it is sent. */
+        Withdraw: {
+            amount: number;
+            address: string;
+            key: string;
+        };
+        /** @description One withdrawal. */
+        WithdrawalState: {
+            withdrawal: components["schemas"]["WithdrawalView"];
+        };
+        /**
+         * @description A withdrawal: its coins are held until it is `confirmed` or, given back, `failed`.
+         *
+         *     `reference` is the outside ledger's, `reason` why it failed.
+         */
+        WithdrawalView: {
+            id: string;
+            player_id: string;
+            address: string;
+            amount: number;
+            /** @enum {string} */
+            status: "held" | "submitted" | "confirmed" | "failed";
+            reference: string | null;
+            reason: string | null;
+            created_at: number;
+            ended_at: number | null;
         };
         /** @description The account as it is now. */
         AccountAnswer: {
@@ -2187,6 +2341,15 @@ export interface components {
             entries: components["schemas"]["OperationEntry"][];
             next_cursor: string | null;
         };
+        /** @description Up to 1,000 transfers: from a character of the caller's (`character_id`), or, by an administrator and with a `reason`, from the house. */
+        OrderBatch: {
+            items: components["schemas"]["TransferItem"][];
+            key: string;
+            /** @default null */
+            character_id?: string | null;
+            /** @default null */
+            reason?: string | null;
+        };
         /** @description The job, and where its state can be read. */
         Ordered: {
             id: string;
@@ -2380,6 +2543,22 @@ export interface components {
             token_type: string;
             expires_in: number;
         };
+        /** @description An item: paid by the ledger entry `entry_id`, or refused with the code of an error. */
+        TransferItemView: {
+            index: number;
+            to: string;
+            amount: number;
+            note: string;
+            /** @enum {string} */
+            status: "waiting" | "paid" | "refused" | "cancelled";
+            entry_id?: string;
+            code?: string;
+        };
+        /** @description Items in their order; `next_index` is null on the last page. */
+        TransferItemsReply: {
+            items: components["schemas"]["TransferItemView"][];
+            next_index: number | null;
+        };
         /** @description One webhook. */
         WebhookAnswer: {
             webhook: components["schemas"]["WebhookView"];
@@ -2402,6 +2581,11 @@ export interface components {
         /** @description All of them, the oldest first. */
         WebhooksAnswer: {
             webhooks: components["schemas"]["WebhookView"][];
+        };
+        /** @description A page, the newest first; `next_before` is null on the last one. */
+        WithdrawalsReply: {
+            withdrawals: components["schemas"]["WithdrawalView"][];
+            next_before: string | null;
         };
     };
     responses: never;
@@ -2437,6 +2621,9 @@ export type Attempt = components['schemas']['Attempt'];
 export type AttemptReply = components['schemas']['AttemptReply'];
 export type Author = components['schemas']['Author'];
 export type BalanceReply = components['schemas']['BalanceReply'];
+export type BatchOrdered = components['schemas']['BatchOrdered'];
+export type BatchState = components['schemas']['BatchState'];
+export type BatchView = components['schemas']['BatchView'];
 export type BoostView = components['schemas']['BoostView'];
 export type Buy = components['schemas']['Buy'];
 export type Challenge = components['schemas']['Challenge'];
@@ -2489,6 +2676,7 @@ export type MutedEvent = components['schemas']['MutedEvent'];
 export type Nothing = components['schemas']['Nothing'];
 export type Notification = components['schemas']['Notification'];
 export type NotificationsReply = components['schemas']['NotificationsReply'];
+export type OneBatch = components['schemas']['OneBatch'];
 export type OneMessage = components['schemas']['OneMessage'];
 export type OpponentView = components['schemas']['OpponentView'];
 export type OrderNews = components['schemas']['OrderNews'];
@@ -2519,6 +2707,7 @@ export type ReportReply = components['schemas']['ReportReply'];
 export type Resume = components['schemas']['Resume'];
 export type RoundNews = components['schemas']['RoundNews'];
 export type RoundView = components['schemas']['RoundView'];
+export type SendBatch = components['schemas']['SendBatch'];
 export type SendMessage = components['schemas']['SendMessage'];
 export type ServerNotice = components['schemas']['ServerNotice'];
 export type SessionReady = components['schemas']['SessionReady'];
@@ -2535,6 +2724,7 @@ export type TopReply = components['schemas']['TopReply'];
 export type Trade = components['schemas']['Trade'];
 export type TradeReply = components['schemas']['TradeReply'];
 export type Transfer = components['schemas']['Transfer'];
+export type TransferItem = components['schemas']['TransferItem'];
 export type TransferReply = components['schemas']['TransferReply'];
 export type TypingEvent = components['schemas']['TypingEvent'];
 export type Unmute = components['schemas']['Unmute'];
@@ -2552,6 +2742,9 @@ export type WhichGame = components['schemas']['WhichGame'];
 export type WhichOrder = components['schemas']['WhichOrder'];
 export type Whisper = components['schemas']['Whisper'];
 export type WhoseRating = components['schemas']['WhoseRating'];
+export type Withdraw = components['schemas']['Withdraw'];
+export type WithdrawalState = components['schemas']['WithdrawalState'];
+export type WithdrawalView = components['schemas']['WithdrawalView'];
 export type AccountAnswer = components['schemas']['AccountAnswer'];
 export type AccountView = components['schemas']['AccountView'];
 export type ActionReply = components['schemas']['ActionReply'];
@@ -2603,6 +2796,7 @@ export type NewWebhook = components['schemas']['NewWebhook'];
 export type NodeView = components['schemas']['NodeView'];
 export type OperationEntry = components['schemas']['OperationEntry'];
 export type OperationsReply = components['schemas']['OperationsReply'];
+export type OrderBatch = components['schemas']['OrderBatch'];
 export type Ordered = components['schemas']['Ordered'];
 export type Person = components['schemas']['Person'];
 export type PlayerRecord = components['schemas']['PlayerRecord'];
@@ -2630,9 +2824,12 @@ export type SchedulesReply = components['schemas']['SchedulesReply'];
 export type SecretAnswer = components['schemas']['SecretAnswer'];
 export type StoreView = components['schemas']['StoreView'];
 export type TokenAnswer = components['schemas']['TokenAnswer'];
+export type TransferItemView = components['schemas']['TransferItemView'];
+export type TransferItemsReply = components['schemas']['TransferItemsReply'];
 export type WebhookAnswer = components['schemas']['WebhookAnswer'];
 export type WebhookView = components['schemas']['WebhookView'];
 export type WebhooksAnswer = components['schemas']['WebhooksAnswer'];
+export type WithdrawalsReply = components['schemas']['WithdrawalsReply'];
 export type HeaderRequestId = components['headers']['RequestId'];
 export type HeaderContentDisposition = components['headers']['ContentDisposition'];
 export type HeaderRetryAfter = components['headers']['RetryAfter'];
@@ -5313,6 +5510,1118 @@ export interface operations {
                 };
             };
             /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    order: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description In place of the body's `key`. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "items": [
+                 *         {
+                 *           "to": "0193e5a80b7716f3a95c",
+                 *           "amount": 100,
+                 *           "note": "Seen; he was told."
+                 *         }
+                 *       ],
+                 *       "key": "3f1f9a52",
+                 *       "character_id": "0193e5a7c41f08b2d6e4",
+                 *       "reason": "Not what this room is for."
+                 *     }
+                 */
+                "application/json": components["schemas"]["OrderBatch"];
+            };
+        };
+        responses: {
+            /** @description A batch, and where its state can be read. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "status": "running",
+                     *       "total": 18,
+                     *       "url": "https://game.example/here"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BatchOrdered"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls. Only administrators pay from the house, or the character is another's.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: Too many batches of the payer's are not over.
+             *
+             *     `stale_version`: Others were faster every time.
+             *
+             *     `idempotency_mismatch`: The key was used for something else.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version" | "idempotency_mismatch";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. Not exactly one of `character_id` and `reason`, or all amounts together are more than there can be. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store does not answer; the same key goes on. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    transfers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5ad1e5c7f20b4a6 */
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One batch. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "batch": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "status": "running",
+                     *         "total": 18,
+                     *         "paid": 1,
+                     *         "refused": 1,
+                     *         "cancelled": 1,
+                     *         "amount": 100,
+                     *         "created_at": 1795342800000,
+                     *         "ended_at": 1795342800000
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BatchState"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The caller has no such batch. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    transfers_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5ad1e5c7f20b4a6 */
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One batch. */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "batch": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "status": "running",
+                     *         "total": 18,
+                     *         "paid": 1,
+                     *         "refused": 1,
+                     *         "cancelled": 1,
+                     *         "amount": 100,
+                     *         "created_at": 1795342800000,
+                     *         "ended_at": 1795342800000
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["BatchState"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The caller has no such batch. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: It is over.
+             *
+             *     `stale_version`: Others were faster every time.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    items: {
+        parameters: {
+            query?: {
+                from_index?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @example 0193e5ad1e5c7f20b4a6 */
+                batch_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Items in their order; `next_index` is null on the last page. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "index": 1,
+                     *           "to": "0193e5a80b7716f3a95c",
+                     *           "amount": 100,
+                     *           "note": "Seen; he was told.",
+                     *           "status": "waiting",
+                     *           "entry_id": "0193e5a7c4ee0000000000000000",
+                     *           "code": "code"
+                     *         }
+                     *       ],
+                     *       "next_index": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TransferItemsReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: The caller has no such batch. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    withdrawals_find: {
+        parameters: {
+            query?: {
+                /** @example online */
+                status?: "held" | "submitted" | "confirmed" | "failed";
+                /** @example 1795342800000-00000@global */
+                before?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page, the newest first; `next_before` is null on the last one. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "withdrawals": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "player_id": "0193e5a80b7716f3a95c",
+                     *           "address": "acct-7f3a",
+                     *           "amount": 100,
+                     *           "status": "held",
+                     *           "reference": "r-20931",
+                     *           "reason": "Not what this room is for.",
+                     *           "created_at": 1795342800000,
+                     *           "ended_at": 1795342800000
+                     *         }
+                     *       ],
+                     *       "next_before": "1795342800000-00000@global"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WithdrawalsReply"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin nor operator. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    withdrawals_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                withdrawal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One withdrawal. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "withdrawal": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "address": "acct-7f3a",
+                     *         "amount": 100,
+                     *         "status": "held",
+                     *         "reference": "r-20931",
+                     *         "reason": "Not what this room is for.",
+                     *         "created_at": 1795342800000,
+                     *         "ended_at": 1795342800000
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WithdrawalState"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: He has no such withdrawal. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -11087,7 +12396,7 @@ export interface operations {
                      *           "node": "n1",
                      *           "player_id": "0193e5a80b7716f3a95c",
                      *           "name": "ann",
-                     *           "address": "address",
+                     *           "address": "acct-7f3a",
                      *           "rooms": [
                      *             "global"
                      *           ]
@@ -14478,6 +15787,21 @@ export interface ClientToServerEvents {
     data: Transfer,
     acknowledge: Acknowledge<TransferReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "idempotency_mismatch" | "insufficient_funds" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
+  /** Give coins to many players: each item is paid or refused by itself, later. */
+  "wallet:batch": (
+    data: SendBatch,
+    acknowledge: Acknowledge<BatchOrdered, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "conflict" | "stale_version" | "idempotency_mismatch" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Stop a batch: what has not begun is cancelled, what is paid stays paid. */
+  "wallet:batch_cancel": (
+    data: OneBatch,
+    acknowledge: Acknowledge<BatchState, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
+  /** Send coins to an outside ledger: they are held now, and settled later. */
+  "wallet:withdraw": (
+    data: Withdraw,
+    acknowledge: Acknowledge<WithdrawalState, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "not_found" | "conflict" | "stale_version" | "idempotency_mismatch" | "insufficient_funds" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+  ) => void;
   /** What is for sale now. */
   "shop:list": (
     data: Nothing,
@@ -14642,6 +15966,10 @@ export interface ServerToClientEvents {
   "notification": (data: Notification, offset?: string) => void;
   /** Coins were granted or taken back. */
   "purchase:changed": (data: OrderNews, offset?: string) => void;
+  /** A batch of transfers has come further, or is over. */
+  "wallet:batch_changed": (data: BatchState, offset?: string) => void;
+  /** A withdrawal was taken by the outside ledger, confirmed, or given back. */
+  "withdrawal:changed": (data: WithdrawalState, offset?: string) => void;
   /** A game was given back after BLACKJACK__IDLE_SECONDS without a move. */
   "blackjack:ended": (data: EndedGame, offset?: string) => void;
 }

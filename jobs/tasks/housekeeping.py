@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
+from game.economy import DAY_MS
 from handlers.base import OPERATORS, TaskPayload
 from handlers.ports import Cleanable
 from jobs.base import BACKGROUND, JobContext, task
+from jobs.tasks.reports import drop_old
+from state.upkeep import KEEP_DAYS
 
 AT_ONCE = 1_000  # jobs of a queue in one step
 
@@ -22,7 +26,9 @@ async def clean(_: CleanUp, ctx: JobContext) -> dict[str, int]:
     """Delete what is long over and has no expiry of its own; how many of each."""
     world = ctx.world
     counts = await world.upkeep.tidy(world.now())
+    counts["batches"] = await world.economy.batches.drop_ended(world.now() - KEEP_DAYS * DAY_MS)
     counts["jobs"] = await _clean_queues(ctx)
+    counts["files"] = await asyncio.to_thread(drop_old, world.settings, world.now())
     return counts
 
 

@@ -12,9 +12,12 @@ from typing import Annotated, ClassVar
 from pydantic import StringConstraints
 from typing_extensions import TypedDict
 
+from config.settings import Settings
 from game.economy import DAY_MS
 from handlers.base import OPERATORS, TaskPayload
 from jobs.base import BACKGROUND, GiveUpError, JobContext, task
+
+EPOCH = date(1970, 1, 1)
 
 Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
@@ -37,15 +40,35 @@ class Written(TypedDict):
 async def economy(job: EconomyReport, ctx: JobContext) -> Written:
     """Write a day's movements of coins, by reason, as CSV. Written again it is replaced."""
     number = _day(job.day, ctx.world.now())
-    name = f"economy-{date.fromordinal(date(1970, 1, 1).toordinal() + number)}.csv"
+    name = _name(_date(number))
     turnover = await ctx.world.upkeep.turnover(number)
     rows = [
         (reason, one.postings, one.gained, one.lost) for reason, one in sorted(turnover.items())
     ]
-    settings = ctx.world.settings
-    folder = settings.jobs.reports_dir or settings.data_dir / "reports"
-    await asyncio.to_thread(_write, folder / name, rows)
+    await asyncio.to_thread(_write, _folder(ctx.world.settings) / name, rows)
     return Written(file=name, rows=len(rows))
+
+
+def drop_old(settings: Settings, now: int) -> int:
+    """Delete reports of days that are too long ago; how many."""
+    oldest = _date(now // DAY_MS - settings.jobs.report_days)
+    # Their names sort as their days do.
+    old = [path for path in _folder(settings).glob(_name("*")) if path.name < _name(oldest)]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return len(old)
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.jobs.reports_dir or settings.data_dir / "reports"
+
+
+def _name(day: str) -> str:
+    return f"economy-{day}.csv"
+
+
+def _date(number: int) -> str:
+    return str(date.fromordinal(EPOCH.toordinal() + number))
 
 
 def _day(given: str | None, now: int) -> int:

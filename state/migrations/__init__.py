@@ -22,12 +22,13 @@ from state.ids import new_id
 from state.migrations import (
     m0001_economy,
     m0002_orders,
-    m0011_friends,
-    m0012_belongings,
-    m0021_ratings,
-    m0031_outbound,
-    m0041_moderation,
-    m0061_operations,
+    m0003_friends,
+    m0004_belongings,
+    m0005_ratings,
+    m0006_outbound,
+    m0007_moderation,
+    m0008_transfers,
+    m0009_operations,
 )
 
 LEASE_MS = 60_000  # a migration that takes longer must renew it
@@ -49,12 +50,13 @@ class Migration(NamedTuple):
 MIGRATIONS = (
     Migration(1, "the economy's indexes", m0001_economy.run),
     Migration(2, "the index of orders", m0002_orders.run),
-    Migration(11, "the indexes of friends", m0011_friends.run),
-    Migration(12, "the indexes of belongings", m0012_belongings.run),
-    Migration(21, "the indexes of ratings", m0021_ratings.run),
-    Migration(31, "webhooks and notifications", m0031_outbound.run),
-    Migration(41, "the queue of reports, mutes, bans and their log", m0041_moderation.run),
-    Migration(61, "the index of what operators did", m0061_operations.run),
+    Migration(3, "the indexes of friends", m0003_friends.run),
+    Migration(4, "the indexes of belongings", m0004_belongings.run),
+    Migration(5, "the indexes of ratings", m0005_ratings.run),
+    Migration(6, "webhooks and notifications", m0006_outbound.run),
+    Migration(7, "the queue of reports, mutes, bans and their log", m0007_moderation.run),
+    Migration(8, "the indexes of batches and withdrawals", m0008_transfers.run),
+    Migration(9, "the index of what operators did", m0009_operations.run),
 )
 
 

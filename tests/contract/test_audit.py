@@ -10,6 +10,7 @@ import pytest
 from game import blackjack as blackjack_rules
 from game import duels as duel_rules
 from game.purchases import Word
+from game.withdrawals import Verdict
 from state.audit import Audit, Report
 from state.blackjack import Blackjack
 from state.connect import RedisStore
@@ -21,6 +22,7 @@ from state.orders import Orders, load_packs
 from state.robberies import Robberies
 from state.shop import Shop
 from state.stakes import Stakes
+from state.withdrawals import Withdrawals
 from tests.contract.accounts_kit import Clock
 from tests.contract.economy_kit import SETTINGS, START, new_ledger, send
 from tests.unit.test_blackjack import seed_of
@@ -42,6 +44,11 @@ async def books(documents: DocumentStore, redis: RedisStore) -> DocumentStore:
         "d1", ("ann", "A"), ("bob", "B"), "s", 0, duel_rules.Rules(), stake=50
     )
     await Stakes(documents, ledger, Duels(redis, SETTINGS)).hold(duel)
+    withdrawals = Withdrawals(documents, ledger, SETTINGS.economy)
+    for verdict in (None, Verdict("confirmed"), Verdict("failed")):
+        one = (await withdrawals.create("ann", "acc", "there", 7, f"w {verdict}")).answer
+        if verdict:
+            await withdrawals.heard(await withdrawals.get(one), verdict)
     return documents
 
 
@@ -63,7 +70,7 @@ def kinds(report: Report) -> dict[str, str]:
 async def test_books_without_a_fault_are_clean(books: DocumentStore) -> None:
     report = await audited(books)
     assert report.ok, report
-    assert report.minted == 3 * START
+    assert report.minted == 3 * START - 7  # what was withdrawn
     assert (report.items, report.postings >= 10) == (2, True)
 
 
@@ -104,7 +111,7 @@ async def test_a_doubled_posting(books: DocumentStore) -> None:
     assert "doubled_posting" in kinds(report)
 
 
-@pytest.mark.parametrize("collection", ["blackjack", "stakes"])
+@pytest.mark.parametrize("collection", ["blackjack", "stakes", "withdrawals"])
 async def test_money_in_escrow_for_nothing(books: DocumentStore, collection: str) -> None:
     await books.call(collection, "delete_many", {})
     (finding,) = (await audited(books)).findings
@@ -116,6 +123,27 @@ async def test_a_duel_whose_stakes_are_gone(books: DocumentStore) -> None:
     change = {"$set": {"stake": 51}}
     await books.call("stakes", "update_one", {"_id": "d1"}, change, hint="_id_")
     assert kinds(await audited(books)) == {"missing_escrow": "escrow:duel:d1"}
+
+
+async def test_a_withdrawal_whose_coins_are_gone_or_were_kept_at_its_end(
+    books: DocumentStore,
+) -> None:
+    held, done = [
+        (await books.find("withdrawals", {"status": status}, sort=[("_id", 1)], limit=1))[0]["_id"]
+        for status in ("held", "confirmed")
+    ]
+    account = f"escrow:withdrawal:{held}"
+    await books.call("wallets", "delete_one", {"_id": account})
+    found = {(one.kind, one.subject) for one in (await audited(books)).findings}
+    assert ("missing_escrow", account) in found
+    await books.call("wallets", "insert_one", {"_id": account, "balance": 7})
+    again = {"$set": {"check_at": 0}}
+    await books.call("withdrawals", "update_one", {"_id": done}, again, hint="_id_")
+    assert kinds(await audited(books)) == {"missing_escrow": f"escrow:withdrawal:{done}"}
+    over = {"$unset": {"check_at": 0}}
+    for one in (held, done):
+        await books.call("withdrawals", "update_one", {"_id": one}, over, hint="_id_")
+    assert kinds(await audited(books)) == {"orphaned_escrow": account}
 
 
 async def test_items_that_nobody_paid_for(books: DocumentStore) -> None:

@@ -24,7 +24,7 @@ from state.duels import Duels
 from state.friends import Friends
 from state.ids import new_id
 from state.live import Clock, Live, Seat
-from state.migrations import m0041_moderation
+from state.migrations import m0007_moderation
 from state.moderation import Moderation
 from state.outbound import Outbound
 from state.rates import Rates
@@ -40,7 +40,7 @@ SignIn = Callable[[str], Awaitable[Player]]
 @pytest.fixture
 async def world(redis: RedisStore, documents: DocumentStore) -> World:
     clock = Clock()
-    await m0041_moderation.run(documents)
+    await m0007_moderation.run(documents)
     return World(
         settings=SETTINGS,
         now=clock,

@@ -244,6 +244,11 @@ async def test_what_is_asked_all_the_time_is_answered_by_an_index(
         ("blackjack", {"due_at": {"$lte": 5}}),
         ("stakes", {"check_at": {"$lte": 5}}),
         ("orders", {"grant_at": {"$lte": 5}}),
+        ("batches", {"check_at": {"$lte": 5}}),
+        ("batch_items", {"_id": {"$in": ["b/0000", "b/0001"]}}),
+        ("withdrawals", {"check_at": {"$lte": 5}}),
+        ("withdrawals", {"status": "held", "_id": {"$lt": "f"}}),
+        ("tabs", {"_id": "batches/ann"}),
     )
     for collection, query in asked:
         command = {"explain": {"find": collection, "filter": query}}

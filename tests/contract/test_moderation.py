@@ -15,7 +15,7 @@ from game.errors import Banned, Conflict, Forbidden, GameError, NotFound
 from state import passwords
 from state.accounts import Accounts
 from state.documents import DocumentStore, Transaction
-from state.migrations import m0041_moderation
+from state.migrations import m0007_moderation
 from state.moderation import Moderation
 from tests.contract.accounts_kit import CHEAP, NOON, Clock
 
@@ -37,7 +37,7 @@ class Office:
 
     async def open(self) -> Office:
         await self.accounts.prepare()
-        await m0041_moderation.run(self.documents)
+        await m0007_moderation.run(self.documents)
         for name, role in {"root": "admin", "mia": "moderator", "max": "moderator"}.items():
             await self.enter(name, role)
         for name in ("ann", "bob"):
@@ -311,7 +311,7 @@ async def test_what_was_there_before_the_migration_is_found_after_it(office: Off
     old = {"_id": "a" * 20, "message": {"from": {"id": "x"}}, "reporter": {}, "reason": "r"}
     await office.documents.call("reports", "insert_one", {**old, "reported_at": 1})
     await office.documents.call("characters", "update_many", {}, {"$unset": {"name_lower": 1}})
-    await m0041_moderation.run(office.documents)
-    await m0041_moderation.run(office.documents)
+    await m0007_moderation.run(office.documents)
+    await m0007_moderation.run(office.documents)
     assert [one["id"] for one in await office.moderation.reports.page("open", "", 9)] == ["a" * 20]
     assert [one.name for one in await office.records.search("bo", 9)] == ["bob"]

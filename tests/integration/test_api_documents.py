@@ -16,9 +16,11 @@ import pytest
 
 from tests.documented import Contract, contract
 from tests.harness import ADMIN, ADMIN_PASSWORD, Player, Server, Table
-from tests.integration import outbound_stories
+from tests.integration import money_stories, outbound_stories
 from tests.integration.chat_kit import new_room
 from tests.integration.hosting import Host
+from tests.integration.outside import outside
+from tests.integration.outside import settings as at_ledger
 from tests.integration.stripe import SECRET, Stripe, stripe
 from tests.integration.test_purchases import settings as at_bank
 from tests.integration.wire import ENGINE, packet
@@ -32,6 +34,7 @@ ELSEWHERE = {
     ("on.server.notice", True),  # tests/integration/test_audit.py
     ("on.webhook.disabled", True),  # tests/integration/test_webhooks.py
     ("webhooks_replay", True),  # as above
+    ("on.withdrawal.changed", True),  # tests/integration/test_withdrawals.py
 }
 HOLD_ALL = [0, 1, 2, 3, 4]
 
@@ -66,11 +69,13 @@ async def test_all_that_is_documented_happens_as_documented(
     await shop(lone, table)
     await blackjack(lone, table)
     await jobs(lone, table)
-    async with stripe() as bank:
+    await money_stories.batches(lone, table)
+    async with stripe() as bank, outside() as ledger:
         knobs = {"BLACKJACK__IDLE_SECONDS": 1, "EMAIL__HOST": "127.0.0.1", "EMAIL__PORT": 1}
-        server = host.start(Server, **knobs, **at_bank(bank))
+        server = host.start(Server, **knobs, **at_bank(bank), **at_ledger(ledger))
         await purchases(server, table, bank, documents)
         await left_alone(server, table)
+        await money_stories.withdrawals(server, table)
         await outbound_stories.webhooks(server, table)
         await outbound_stories.notifications(server, table, documents)
     documented = set(documents.operations())

@@ -139,7 +139,7 @@ def test_every_event_that_the_server_sends_is_in_the_protocol_notes() -> None:
     files = [*(ROOT / "server").glob("*.py"), *(ROOT / "handlers").glob("*.py")]
     literal = re.compile(
         r'"((?:session|server|chat|presence|friends|duel|match|rating|wallet|blackjack|purchase|jobs'
-        r'|webhook):\w+)"'
+        r'|webhook|withdrawal):\w+)"'
     )
     named = {name for file in files for name in literal.findall(file.read_text("utf-8"))}
     sent = {event for event, *_ in rows(page("protocol-notes", "What the server sends"))}
