@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from game import rooms
 from handlers import catalogue
-from handlers.base import Context, command
+from handlers.base import Context
 from handlers.chat import InRoom
+from handlers.registry import command
 from server.__main__ import main
 
 

@@ -14,7 +14,8 @@ from game import rooms
 from game.blackjack import Action, Game, Hand, Outcome, Status
 from game.deal import commitment
 from game.errors import FieldProblem, ValidationFailed
-from handlers.base import Amount, Context, Id, Key, Payload, World, command, periodic
+from handlers.base import Amount, Context, Id, Key, Payload, World
+from handlers.registry import command, periodic
 from state.blackjack import Table
 
 SEED_BYTES = 32

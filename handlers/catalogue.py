@@ -32,8 +32,8 @@ from handlers import (
     webhooks,
     withdrawals,
 )
-from handlers.base import Catalogue
 from handlers.events import EVENTS
+from handlers.registry import Catalogue
 
 CATALOGUE = Catalogue(
     commands=(

@@ -10,8 +10,9 @@ from typing_extensions import TypedDict
 from game import rooms
 from game.errors import GameError
 from game.events import JobDied, event
-from handlers.base import OPERATORS, Context, Payload, World, noted, route
+from handlers.base import OPERATORS, Context, Payload, World
 from handlers.ports import DeadLetter, JobView
+from handlers.registry import noted, route
 from handlers.telling import DeliverLane, happened
 
 MOST = 100  # replayed in one call

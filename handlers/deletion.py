@@ -8,7 +8,8 @@ from typing_extensions import TypedDict
 
 from game import rooms
 from game.disconnects import Disconnect
-from handlers.base import Context, Nothing, World, periodic, route
+from handlers.base import Context, Nothing, World
+from handlers.registry import periodic, route
 from state.deletions import Deletion
 
 LOOK_SECONDS = 0.5  # a name is gone about so long after its owner wished it

@@ -12,7 +12,6 @@ from game.duel_views import DuelView
 from game.errors import ErrorObject
 from game.notifications import Notification
 from handlers.accounts import Renamed
-from handlers.base import ServerEvent
 from handlers.blackjack import EndedGame
 from handlers.chat import TypingEvent
 from handlers.fights import MatchLeft, OpponentView, RoundNews
@@ -22,6 +21,7 @@ from handlers.ports import DeadLetter
 from handlers.presence import PresenceReply
 from handlers.purchases import OrderNews
 from handlers.reactions import RatingChanged, WalletChanged
+from handlers.registry import ServerEvent
 from handlers.session import ServerNotice, SessionReady
 from handlers.transfers import BatchState
 from handlers.webhooks import WebhookDisabled

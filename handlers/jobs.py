@@ -8,8 +8,9 @@ from pydantic import Field, StringConstraints
 from typing_extensions import TypedDict
 
 from game.errors import GameError
-from handlers.base import OPERATORS, Context, Key, Nothing, Payload, noted, route
+from handlers.base import OPERATORS, Context, Key, Nothing, Payload
 from handlers.ports import NORMAL, Cleanable, JobState, JobView, QueueView
+from handlers.registry import noted, route
 
 MOST = 100  # jobs in one batch
 LONGEST_DELAY = 365 * 86_400  # seconds

@@ -21,7 +21,8 @@ from game.duels import Duel
 from game.errors import DependencyUnavailable, GameError, NotFound
 from game.events import Event, event
 from game.notifications import news
-from handlers.base import World, periodic
+from handlers.base import World
+from handlers.registry import periodic
 from handlers.telling import happened, notify
 from state.ledger import Change, Posting
 from state.standings import WEALTH

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 from typing_extensions import TypedDict
 
-from handlers.base import OPERATORS, Context, Nothing, Payload, noted, route
+from handlers.base import OPERATORS, Context, Nothing, Payload
 from handlers.ports import Policy, ScheduleView
+from handlers.registry import noted, route
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=48, pattern=r"^[a-z][a-z0-9-]*$")]
 TaskName = Annotated[

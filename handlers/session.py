@@ -10,8 +10,9 @@ from typing_extensions import TypedDict
 
 from game.duel_views import DuelView
 from game.errors import Forbidden
-from handlers.base import Context, Payload, World, command
+from handlers.base import Context, Payload, World
 from handlers.fights import MatchView
+from handlers.registry import command
 from state.live import Left
 
 

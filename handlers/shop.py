@@ -9,7 +9,8 @@ from typing_extensions import TypedDict
 
 from game import shop as rules
 from game.shop import BoostKind, Effect, Item
-from handlers.base import Context, Id, Key, Nothing, Payload, command
+from handlers.base import Context, Id, Key, Nothing, Payload
+from handlers.registry import command
 from state.ledger import Done
 
 COUNT = 1_000  # of one item in one purchase

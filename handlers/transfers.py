@@ -11,20 +11,8 @@ from config.logging import get_logger
 from game import economy, rooms
 from game.errors import Forbidden, NotFound, ValidationFailed
 from game.transfers import Batch, BatchStatus, Item, ItemStatus
-from handlers.base import (
-    ADMINS,
-    OPERATORS,
-    Amount,
-    Context,
-    Id,
-    Key,
-    Payload,
-    TaskPayload,
-    World,
-    command,
-    periodic,
-    route,
-)
+from handlers.base import ADMINS, OPERATORS, Amount, Context, Id, Key, Payload, TaskPayload, World
+from handlers.registry import command, periodic, route
 
 NOTE_CHARS = 140
 MOST, MOST_OF_A_SOCKET = 1_000, 100

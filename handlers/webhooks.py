@@ -11,7 +11,8 @@ from typing_extensions import TypedDict
 from game import webhooks as rules
 from game.errors import Conflict
 from game.events import EVENTS
-from handlers.base import OPERATORS, Context, Id, Nothing, Payload, World, noted, periodic, route
+from handlers.base import OPERATORS, Context, Id, Nothing, Payload, World
+from handlers.registry import noted, periodic, route
 from handlers.telling import DeliverLane
 from state.deliveries import Attempt, Delivery, Status
 from state.webhooks import EVERYTHING, Webhook, enabled

@@ -10,19 +10,8 @@ from typing_extensions import TypedDict
 from game import rooms
 from game.errors import NotFound
 from game.withdrawals import Withdrawal, WithdrawalStatus
-from handlers.base import (
-    OPERATORS,
-    Amount,
-    Context,
-    Id,
-    Key,
-    Payload,
-    TaskPayload,
-    World,
-    command,
-    periodic,
-    route,
-)
+from handlers.base import OPERATORS, Amount, Context, Id, Key, Payload, TaskPayload, World
+from handlers.registry import command, periodic, route
 
 LEFT_SECONDS = 5.0
 

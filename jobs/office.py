@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from config.settings import Settings
-from handlers.base import Catalogue, World
+from handlers.base import World
+from handlers.registry import Catalogue
 from jobs import engine
 from jobs.base import Task
 from jobs.metrics import JobMetrics

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from config.logging import get_logger
-from handlers.base import Catalogue
 from handlers.ports import DeadLetter
+from handlers.registry import Catalogue
 from jobs.base import Task
 from jobs.queue import JobQueues
 from jobs.views import reason_and_trace

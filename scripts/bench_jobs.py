@@ -25,7 +25,8 @@ import bullmq
 
 from config.sections import Redis
 from config.settings import Settings
-from handlers.base import Catalogue, TaskPayload
+from handlers.base import TaskPayload
+from handlers.registry import Catalogue
 from jobs.base import BACKGROUND, JobContext, task
 from jobs.engine import client
 from jobs.office import Office

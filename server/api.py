@@ -18,7 +18,8 @@ from game.errors import (
     PayloadTooLarge,
     Unauthenticated,
 )
-from handlers.base import OPERATORS, Caller, Catalogue, Context, Route, World
+from handlers.base import OPERATORS, Caller, Context, World
+from handlers.registry import Catalogue, Route
 from server.auth import Authenticator
 from server.boundary import Boundary, error_object, new_request_id
 from server.documents.openapi import API

@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 from config.settings import Settings
 from handlers import reactions
-from handlers.base import Catalogue, World
+from handlers.base import World
+from handlers.registry import Catalogue
 from handlers.ways import Ways
 from jobs.base import Task
 from jobs.office import Office

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from game.errors import DependencyUnavailable, GameError
-from handlers.base import Context, Route
+from handlers.base import Context
+from handlers.registry import Route
 
 TEXT_CHARS = 200  # of a field in the log; our longest reasons
 

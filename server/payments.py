@@ -1,4 +1,4 @@
-"""Payment providers (handlers.base.Provider): Stripe over HTTP, and one that moves no money."""
+"""Payment providers (handlers.ports.Provider): Stripe over HTTP, and one that moves no money."""
 
 from __future__ import annotations
 

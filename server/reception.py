@@ -18,7 +18,8 @@ from config.settings import Settings
 from game import rooms
 from game.disconnects import Disconnect, farewell
 from game.errors import DependencyUnavailable, Draining, HandlerTimeout, ServerFull
-from handlers.base import Caller, Catalogue, Context, World
+from handlers.base import Caller, Context, World
+from handlers.registry import Catalogue
 from handlers.session import Resume, SessionReady
 from server.auth import Authenticator
 from server.boundary import Boundary, Outcome, new_request_id

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from config.sections import Limits
 from game.errors import FieldProblem, MalformedPayload, PayloadTooLarge, ValidationFailed
-from handlers.base import Route
+from handlers.registry import Route
 from server import wire
 from server.boundary import valid
 from server.transport import BROKEN_OFF

@@ -27,7 +27,7 @@ from game.errors import (
     TokenExpired,
     UnknownEvent,
 )
-from handlers.base import Catalogue
+from handlers.registry import Catalogue
 from server import wire
 from server.boundary import Boundary, error_object, new_request_id, valid
 from server.broadcast import NAMESPACE, Clients, event_packet

@@ -15,7 +15,7 @@ import orjson
 from aiohttp import web
 
 from config.settings import Settings
-from handlers.base import Catalogue
+from handlers.registry import Catalogue
 from server.documents.asyncapi import asyncapi
 from server.documents.openapi import openapi
 

@@ -11,8 +11,9 @@ from typing import Any, ClassVar, cast
 
 from config.jobs import Jobs
 from config.settings import Settings
-from handlers.base import Catalogue, TaskPayload
+from handlers.base import TaskPayload
 from handlers.ports import DeadLetter, JobView
+from handlers.registry import Catalogue
 from jobs.base import BACKGROUND, JobContext, Task, task
 from jobs.office import Office
 from server.boundary import Boundary, new_request_id

@@ -13,18 +13,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from handlers import catalogue
-from handlers.base import (
-    Catalogue,
-    Command,
-    Context,
-    Nothing,
-    Periodic,
-    Route,
-    World,
-    command,
-    periodic,
-    route,
-)
+from handlers.base import Context, Nothing, World
+from handlers.registry import Catalogue, Command, Periodic, Route, command, periodic, route
 from server.__main__ import main
 from state.live import Left
 
