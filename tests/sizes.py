@@ -6,6 +6,9 @@ import os
 
 LONG = bool(os.environ.get("LONG"))
 
+DRIVERS = ["motor", "pymongo"] if LONG else ["motor"]
+"""Of what is long and means the same to both, which the shorter contract tests prove."""
+
 
 def sized(name: str, short: int, long: int) -> int:
     """A number for a test; the environment may set it by its name."""

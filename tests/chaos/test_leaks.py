@@ -21,8 +21,8 @@ from tests.sizes import sized
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
-SECONDS = sized("LEAK_SECONDS", 10, 60)
-WARM_UP_SECONDS = 3.0
+SECONDS = sized("LEAK_SECONDS", 5, 60)
+WARM_UP_SECONDS = 2.0
 PER_SECOND = 100.0
 VISITORS = 16  # at once
 SETTINGS = {

@@ -1,13 +1,12 @@
 """Under steady talk nodes and Redis die, stand still and are restarted, and lines are cut:
 what was acknowledged everybody sees, once and in one order. Stock JavaScript clients.
 
-CHAOS_CLIENTS and CHAOS_SECONDS make it larger and longer.
+CHAOS_CLIENTS, CHAOS_SECONDS and CHAOS_OUTAGES make it larger and longer.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,12 +30,14 @@ from tests.chaos.chaos_kit import (
 from tests.chaos.history import check
 from tests.fixtures import Stores, on
 from tests.harness import Server, Table
+from tests.sizes import sized
 from tests.stock import Client, Clients, Proxy, proxied, stock_clients
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.js, pytest.mark.timeout(600)]
 
-CLIENTS = int(os.environ.get("CHAOS_CLIENTS", "60"))
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "4"))
+CLIENTS = sized("CHAOS_CLIENTS", 24, 60)
+SECONDS = sized("CHAOS_SECONDS", 2, 20)
+OUTAGES = sized("CHAOS_OUTAGES", 1, 3)
 ROOM = "room:crowd"
 LEASE = 1.0
 TOGETHER = 20
@@ -258,7 +259,7 @@ async def test_who_stays_connected_while_redis_is_away_misses_nothing(
         crowd = Crowd(stock, table, proxies)
         await crowd.gather(min(CLIENTS, 20), speakers=8)
         probe = Probe(table)
-        for _ in range(2):
+        for _ in range(OUTAGES):
             await crowd.calm(0.5)
             with trouble(tmp_path, "valkey"):
                 await probe.red("redis", one, other)
