@@ -43,6 +43,7 @@ async def proxy(pair: tuple[Server, Server]) -> AsyncIterator[Proxy]:
 def few(host: Host) -> tuple[Server, Server]:
     """Two servers that keep few events, for a short time."""
     settings: dict[str, Any] = {
+        "JOBS__WORKERS": False,
         "RECOVERY__SECONDS": 2,
         "RECOVERY__EVENTS_PER_ROOM": 100,
         "LIMITS__CHAT_MESSAGES": 1_000,
