@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import processes
-from bench.client import BenchFailed, Client, Group, Load, event, now
+from bench.client import BenchFailed, Client, Group, Load, now
 from bench.processes import Meter, Served
+from loadtest.frames import event
 
 MICRO = 1e6
 KILO = 1e3
@@ -49,7 +50,8 @@ class Scenario:
 
     `prepare` gets the name of a side and returns what measures it once. `metrics` says what
     is shown of the numbers, with their units. Ratios are those of the first side to the
-    others. One that starts `fresh` servers needs no warm-up, and is slow: few rounds do.
+    others. One that starts `fresh` servers needs no warm-up, and is slow: few rounds do. A
+    `huge` one is left out of a quick look.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Scenario:
     metrics: dict[str, str]
     prepare: Callable[[Bench, str], Measure]
     fresh: bool = False
+    huge: bool = False
 
 
 @dataclass

@@ -12,10 +12,11 @@ import json
 import os
 import select
 import socket
-import struct
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from loadtest.frames import PONG, event, frame, one_frame
 
 BROADCAST = b'42["chat:'  # the events whose deliveries are counted
 READ_BYTES = 1 << 18
@@ -93,24 +94,6 @@ class Client:
 
 
 NOWHERE = Group("", [], 0)
-
-
-def frame(text: bytes, opcode: int = 0x81) -> bytes:
-    """A client's frame, masked with zeros."""
-    size = len(text)
-    if size < 126:
-        return bytes((opcode, 0x80 | size, 0, 0, 0, 0)) + text
-    if size < 65_536:
-        return struct.pack("!BBHI", opcode, 0x80 | 126, size, 0) + text
-    return struct.pack("!BBQI", opcode, 0x80 | 127, size, 0) + text
-
-
-def event(name: str, ack_id: int = 0, **fields: Any) -> bytes:
-    """A frame with an event of one object that asks for an answer."""
-    return frame(f"42{ack_id}{json.dumps([name, fields], separators=(',', ':'))}".encode())
-
-
-PONG = frame(b"3")
 
 
 class Load:
@@ -307,7 +290,7 @@ class Load:
                 return
             client.stage = 1
         place = 0
-        while (found_frame := _one_frame(data, place)) and not client.closed:
+        while (found_frame := one_frame(data, place)) and not client.closed:
             opcode, payload, place = found_frame
             if opcode == 0x88:
                 self._lose(client, b"closed: " + payload)
@@ -345,18 +328,3 @@ class Load:
             self.first_error = self.first_error or payload
         if client.on_ack:
             client.on_ack(client, payload)
-
-
-def _one_frame(data: bytes, at: int) -> tuple[int, bytes, int] | None:
-    """A server's frame: its first byte, its payload and where the next one begins."""
-    if len(data) - at < 2:
-        return None
-    size, head = data[at + 1], 2
-    if size == 126:
-        size, head = int.from_bytes(data[at + 2 : at + 4], "big"), 4
-    elif size == 127:
-        size, head = int.from_bytes(data[at + 2 : at + 10], "big"), 10
-    end = at + head + size
-    if end > len(data) or len(data) - at < head:
-        return None
-    return data[at], data[at + head : end], end

@@ -21,7 +21,8 @@ from bench.base import (
     say,
     seat,
 )
-from bench.processes import Meter
+from bench.client import Group, Load
+from bench.processes import Meter, Served
 
 WARM_UP = 100  # connections before memory is measured: pools and tables have grown then
 MEMBERS, STOPPED = 20, 5  # of a room: who reads, who does not
@@ -77,17 +78,15 @@ def slow(bench: Bench, side: str) -> Measure:
             served = bench.fresh(bench.kinds[side], stack)
             load = bench.load(served, stack)
             (group,) = seat(load, bench.tokens(MEMBERS + STOPPED), 1)
+            talk(load, served, group, bench.scale.slow_mb / 3)  # whatever that alone takes
             stopped = group.members[MEMBERS:]
             del group.members[MEMBERS:]
             group.reach = MEMBERS
             for client in stopped:
                 load.stop_reading(client)
-            before = peak = served.resident
-            for _ in range(int(bench.scale.slow_mb * MEGA / len(SLOW_TEXT))):
-                say(load, group, "chat:send", text=SLOW_TEXT)
-                load.until(lambda: lacking(group) < 16 * MEMBERS, "slow readers")
-                peak = max(peak, served.resident)
-            drained(load, [group])
+            group.sent = group.delivered = 0
+            before = served.resident
+            peak = talk(load, served, group, bench.scale.slow_mb)
             load.settle(AFTERWARDS)
             return {
                 "grown_mb": (peak - before) / MEGA,
@@ -95,6 +94,17 @@ def slow(bench: Bench, side: str) -> Measure:
             }
 
     return measure
+
+
+def talk(load: Load, served: Served, group: Group, megabytes: float) -> int:
+    """Say so much in a room; the most memory that the server had meanwhile."""
+    peak = 0
+    for _ in range(int(megabytes * MEGA / len(SLOW_TEXT))):
+        say(load, group, "chat:send", text=SLOW_TEXT)
+        load.until(lambda: lacking(group) < 16 * MEMBERS, "slow readers")
+        peak = max(peak, served.resident)
+    drained(load, [group])
+    return peak
 
 
 SCENARIOS = (

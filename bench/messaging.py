@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from bench import processes
 from bench.base import (
     MICRO,
@@ -18,12 +20,15 @@ from bench.base import (
     open_loop,
     seat,
 )
-from bench.client import Client, event
+from bench.client import Client
 from bench.processes import Meter
+from loadtest.frames import event
 
 ASKING, DEPTH = 50, 4  # clients, and questions that each has open
-ROOMS_OF = {10: 20, 100: 3, 1_000: 1}  # how many rooms of which size
+ROOMS_OF = {10: 20, 100: 3, 1_000: 1, 10_000: 1}  # how many rooms of which size
+HUGE = 10_000  # takes a minute to fill, on each side
 TAIL_SIZE, TAIL_RATE, TAIL_SECONDS = 200, 50, 2  # times the seconds of other measurements
+CHANGING, WATCHING = 50, 200  # whose presence changes, and who is told
 TEXT = "x" * 60  # a chat message
 PUBLISHING = {"kept": "bench:kept", "volatile": "bench:volatile"}
 
@@ -72,6 +77,7 @@ def typing(size: int) -> Scenario:
         sides=(OURS, NODE, STOCK),
         metrics={"us_per_delivery": "µs/delivery"},
         prepare=prepare,
+        huge=size >= HUGE,
     )
 
 
@@ -102,6 +108,37 @@ def chat(size: int) -> Scenario:
         metrics={"us_per_message": "µs/message", "store_us_per_message": "µs/message, stores"},
         prepare=prepare,
     )
+
+
+def watching(bench: Bench, side: str) -> Measure:
+    """Players who change how they show themselves, and many who watch all of them."""
+    served = bench.served(side)
+    load = bench.load(served, bench.stack)
+    changing = load.connect(bench.tokens(CHANGING))
+    watching = load.connect(bench.tokens(WATCHING))
+    load.until(lambda: all(one.player for one in changing), "session:ready")
+    load.ask_all(watching, "presence:watch", player_ids=[one.player for one in changing])
+    statuses = [event("presence:set", status=status) for status in ("away", "online")]
+    running = False
+
+    def again(client: Client, _: bytes) -> None:
+        if running:
+            load.send(client, random.choice(statuses))  # noqa: S311 - not a secret
+
+    def measure() -> Numbers:
+        nonlocal running
+        running, begun, meter = True, load.acks, Meter(served)
+        for client in changing:
+            client.on_ack = again
+            load.send(client, statuses[0])
+        load.settle(bench.scale.seconds)
+        running = False
+        load.settle(1.0)  # what is told in batches
+        usage, changes = meter.usage(), load.acks - begun
+        check(load)
+        return {"us": usage.server / changes * MICRO, "store_us": usage.stores / changes * MICRO}
+
+    return measure
 
 
 def publishing(bench: Bench, side: str) -> Measure:
@@ -135,6 +172,13 @@ def fsync(bench: Bench, side: str) -> Measure:
 SCENARIOS = (
     Scenario("ack", "round trip with ack", (OURS, NODE, STOCK), {"us": "µs/round trip"}, ack),
     *map(typing, ROOMS_OF),
+    Scenario(
+        "watch",
+        f"{CHANGING} players change their status, {WATCHING} watch all of them",
+        (OURS,),
+        {"us": "µs/change", "store_us": "µs/change, stores"},
+        watching,
+    ),
     Scenario(
         "tail",
         f"{TAIL_RATE} broadcasts/s to {TAIL_SIZE} members",

@@ -9,8 +9,9 @@ from typing import Any
 
 from bench import processes
 from bench.base import MICRO, OURS, Bench, Measure, Numbers, Scenario, check
-from bench.client import Client, Load, event, now
+from bench.client import Client, Load, now
 from bench.processes import Meter
+from loadtest.frames import event
 
 TABLES = 10  # duels at a time
 READERS = 8  # HTTP connections

@@ -14,9 +14,11 @@ from pydantic import (
     BaseModel,
     SecretStr,
     ValidationError,
+    field_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from config import redis_url as addresses
 from config.jobs import Jobs
 from config.ladder import Leaderboards, Match
 from config.outbound import Email, Notifications, Push, Webhooks
@@ -68,7 +70,9 @@ class Settings(BaseSettings):
     port: int = default(8080, "0 takes a free one", ge=0, le=65_535)
     workers: int = default(1, "processes on the one port", ge=1, le=64)
     data_dir: Path = default(Path(".data"), "of the embedded stores")
-    redis_url: str | None = default(None, "none: the bundled Valkey")
+    redis_url: str | None = default(
+        None, "none: the bundled Valkey; with sentinels or a cluster see docs/runbook.md"
+    )
     mongo_url: str | None = default(None, "none: the bundled document store")
     auth: Auth = Auth()
     admin: Admin = Admin()
@@ -96,6 +100,13 @@ class Settings(BaseSettings):
     mongo: Mongo = Mongo()
     logs: Logs = Logs()
     shutdown: Shutdown = Shutdown()
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_read(cls, value: str | None) -> str | None:
+        if value is not None:
+            addresses.parse(value)
+        return value
 
     @property
     def embedded(self) -> bool:

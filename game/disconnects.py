@@ -19,6 +19,7 @@ class Disconnect(StrEnum):
     BANNED = "banned"
     ABUSE = "abuse"
     REPLACED = "replaced"
+    KICKED = "kicked"
 
     @property
     def reconnect(self) -> bool:
@@ -34,6 +35,7 @@ REASONS = {
     Disconnect.BANNED: "The account is banned.",
     Disconnect.ABUSE: "Too many refused requests.",
     Disconnect.REPLACED: "Another connection took the place of this one.",
+    Disconnect.KICKED: "An administrator ended the connection.",
 }
 
 

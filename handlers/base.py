@@ -31,6 +31,7 @@ from handlers.ports import DeadLetter, Jobs, Provider, Schedules
 
 if TYPE_CHECKING:
     from config.settings import Settings
+    from game.connections import Connections
     from game.disconnects import Disconnect
     from handlers.ways import Ways
     from state.accounts import Accounts
@@ -188,6 +189,13 @@ class Publisher(Protocol):
     async def presence_changed(self, player_ids: Iterable[str]) -> None:
         """Tell the watchers of these players, soon and together with other changes."""
 
+    async def connections(self, room: str | None, limit: int) -> Connections:
+        """The connections in a room, or all: how many, and up to `limit` of them.
+
+        Raises:
+            DependencyUnavailable: nobody can be asked.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -289,7 +297,8 @@ class Command(Generic[P]):
         self.event = event
         self.payload = payload
         self.handler = handler
-        self.validate = TypeAdapter(payload).validate_python  # built once, not per event
+        # Built once, not per event; the adapter's own method looks at eight options first.
+        self.validate = TypeAdapter(payload).validator.validate_python
         self.__doc__ = handler.__doc__
 
     async def __call__(self, cmd: P, ctx: Context) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 
 import bullmq
 from bullmq import redis_connection
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -24,7 +24,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from game.errors import Conflict
 from handlers.ports import NORMAL
 from state.breaker import Breaker
-from state.connect import AWAY
+from state.connect import AWAY, RedisStore
 
 PREFIX = "{bull}"
 BACKOFF = "showdown"  # a type that BullMQ does not know, so that it asks us
@@ -83,14 +83,14 @@ class Stored:
     reason: str | None = None
 
 
-def client(url: str, timeout: float, retries: int, connections: int = CONNECTIONS) -> Any:
+def client(store: RedisStore, timeout: float, retries: int, connections: int = CONNECTIONS) -> Any:
     """A client for one queue or worker.
 
     redis-py's own `socket_timeout` of 5 s fights BullMQ's blocking commands, and a pool that
     does not block raises when many jobs end together.
     """
-    pool = BlockingConnectionPool.from_url(
-        url,
+    pool = store.pool(
+        PREFIX,
         decode_responses=True,
         max_connections=connections,
         timeout=20,

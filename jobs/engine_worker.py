@@ -14,6 +14,7 @@ from bullmq.custom_errors import DelayedError
 
 from config.logging import get_logger
 from jobs.engine import PREFIX, client
+from state.connect import RedisStore
 
 GIVE_UP = -1
 # A worker that waits for a job looks in between: for one that was delayed elsewhere, or
@@ -21,6 +22,8 @@ GIVE_UP = -1
 DRAIN_SECONDS, LIMITED_SECONDS = 1.0, 0.2
 RETRY_MS = 500  # between two tries to reach Redis
 CLOSE_SECONDS = 2.0
+SILENT_SECONDS = 15.0  # of a store that is gone; BullMQ itself waits for at most 10
+RETRIES = 40  # of a command, within some 40 s
 
 log = get_logger(__name__)
 
@@ -141,14 +144,14 @@ class Worker:
     def __init__(
         self,
         queue: str,
-        url: str,
+        store: RedisStore,
         terms: Terms,
         process: Process,
         lost: Callable[[list[str]], None],
         died: Callable[[str, int, str], None],
     ) -> None:
         self.queue = queue
-        self._url = url
+        self._store = store
         self._terms = terms
         self._process = process
         self._lost = lost
@@ -162,7 +165,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until closed; ends earlier when BullMQ's loop ends by itself."""
-        redis = client(self._url, 30.0, 40)
+        redis = client(self._store, SILENT_SECONDS, RETRIES)
         # In a thread: it reads the scripts.
         self._worker = worker = await asyncio.to_thread(self._make, redis)
         try:

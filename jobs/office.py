@@ -39,7 +39,6 @@ class Office:
     def __init__(
         self,
         settings: Settings,
-        redis_url: str,
         redis: RedisStore,
         documents: DocumentStore,
         now: Callable[[], int],
@@ -50,10 +49,10 @@ class Office:
         observe: Observer | None = None,
     ) -> None:
         self._settings = settings
-        self._redis_url = redis_url
+        self._redis = redis
         self._metrics = metrics
         self._hired = [task for task in tasks if task.name in hired]
-        self._client = engine.client(redis_url, settings.redis.timeout_seconds, RETRIES)
+        self._client = engine.client(redis, settings.redis.timeout_seconds, RETRIES)
         self._marks = JobMarks(redis, settings.jobs.keep_seconds)
         self._orders = JobOrders(documents, now)
         make = partial(engine.Queue, redis=self._client, breaker=engine.breaker(observe))
@@ -71,7 +70,7 @@ class Office:
         tools = Tools(
             world=world,
             settings=self._settings.jobs,
-            redis_url=self._redis_url,
+            redis=self._redis,
             guard=guard,
             new_trace_id=new_trace_id,
             metrics=self._metrics,

@@ -17,6 +17,7 @@ from handlers.base import World
 from jobs.base import GiveUpError, JobContext, LostError, RetryLaterError, Task
 from jobs.engine_worker import Attempt, FailedError, HandBackError, Terms, Worker
 from jobs.metrics import JobMetrics
+from state.connect import RedisStore
 from state.job_orders import JobOrders
 
 CANCELLED = "$cancelled"  # the result of a job that was stopped while it ran
@@ -54,7 +55,7 @@ class Tools:
 
     world: World
     settings: JobSettings
-    redis_url: str
+    redis: RedisStore
     guard: Guard
     new_trace_id: Callable[[], str]
     metrics: JobMetrics
@@ -106,7 +107,7 @@ class TaskWorker:
             at_once=task.at_once,
             rate=task.rate,
         )
-        self._worker = Worker(name, tools.redis_url, terms, self._process, self._lost, self._dead)
+        self._worker = Worker(name, tools.redis, terms, self._process, self._lost, self._dead)
 
     @property
     def healthy(self) -> bool:

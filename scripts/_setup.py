@@ -25,6 +25,8 @@ PYTHON = VENV / "bin" / "python"
 DOCUMENTS = VENV / "documents"  # outside the import path: a GPL program, run and not imported
 NPM_FILES = ["package.json", "package-lock.json", ".npmrc"]
 CHROMIUM = VENV / "chromium"  # where the machine has none; tests/e2e/browser.py looks here
+NGINX = VENV / "nginx"  # Debian's, unpacked; tests/integration/test_nginx.py looks here
+APT = ["apt-get", "-qq", "-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=10"]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
@@ -91,8 +93,9 @@ def is_done(name: str) -> bool:
 
 
 def has_what_tests_run() -> bool:
-    """Whether the packages of npm and a browser are there."""
-    return Path("node_modules").is_dir() and (has_browser() or (CHROMIUM / "fonts.conf").exists())
+    """Whether the packages of npm and a browser are there, and an nginx was looked for."""
+    browses = has_browser() or (CHROMIUM / "fonts.conf").exists()
+    return Path("node_modules").is_dir() and browses and NGINX.is_dir()
 
 
 def has_browser() -> bool:
@@ -164,6 +167,7 @@ class Installer:
             node = self.install_node_modules()
             if not has_browser():
                 self.unpack_chromium(node)
+            self.unpack_nginx()
 
     def make_venv(self) -> None:
         """Make .venv, with the Python that its predecessor was made with when that runs this."""
@@ -217,6 +221,16 @@ class Installer:
         folder = CHROMIUM.absolute()
         conf = FONTS.format(fonts=folder / "fonts", cache=folder / "font-cache")
         (CHROMIUM / "fonts.conf").write_text(conf)
+
+    def unpack_nginx(self) -> None:
+        """Unpack Debian's nginx where the machine has none; without apt its test is skipped."""
+        NGINX.mkdir(exist_ok=True)
+        if shutil.which("nginx") or not shutil.which("apt-get"):
+            return
+        get = ["sh", "-c", f'cd {NGINX} && "$@" && dpkg -x nginx_*.deb .', "sh", *APT]
+        download = [*get, "download", "nginx"]
+        if not self.runs(download) and not (self.runs([*APT, "update"]) and self.runs(download)):
+            say("apt brings no nginx: the test of docs/examples/nginx.conf needs one on the PATH.")
 
     def has_node(self) -> bool:
         """Whether a Node that is new enough is on the PATH, with npm."""

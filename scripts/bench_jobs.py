@@ -82,14 +82,14 @@ class Bare:
 
     name = "bare bullmq"
 
-    def __init__(self, url: str, _: RedisStore) -> None:
-        self._url = url
+    def __init__(self, redis: RedisStore) -> None:
+        self._redis = redis
         self._counter = Counter()
         self._clients: list[Any] = []
         self._queue = bullmq.Queue("bench.bare", self._options())
 
     def _options(self) -> dict[str, Any]:
-        made = client(self._url, 30.0, 40)
+        made = client(self._redis, 30.0, 40)
         self._clients.append(made)
         return {"connection": made, "prefix": PREFIX}
 
@@ -123,7 +123,7 @@ class Ours:
 
     name = "Showdown"
 
-    def __init__(self, url: str, redis: RedisStore) -> None:
+    def __init__(self, redis: RedisStore) -> None:
         self._counter = Counter()
         metrics, nothing = Metrics(), SimpleNamespace()
         boundary = Boundary(metrics, 10.0)
@@ -135,7 +135,7 @@ class Ours:
         tasks = [task(Nothing, profile=BACKGROUND, concurrency=CONCURRENCY)(run)]
         none: Any = nothing
         self._office = Office(
-            Settings(), url, redis, none, _now, metrics.jobs, tasks=tasks, hired=[tasks[0].name]
+            Settings(), redis, none, _now, metrics.jobs, tasks=tasks, hired=[tasks[0].name]
         )
         self._office.hire(none, Catalogue(), boundary.guard, new_request_id)
         self._office.queues.open()
@@ -174,7 +174,7 @@ async def main(jobs: int) -> None:
             EmbeddedValkey(Path(folder), fsync="everysec") as valkey,
             RedisStore(valkey.url, Redis()) as redis,
         ):
-            sides: list[Bare | Ours] = [Bare(valkey.url, redis), Ours(valkey.url, redis)]
+            sides: list[Bare | Ours] = [Bare(redis), Ours(redis)]
             seen: dict[tuple[str, str], list[tuple[float, float]]] = {}
             for _ in range(ROUNDS):
                 for side in sides:

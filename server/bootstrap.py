@@ -20,6 +20,7 @@ from server.auth import Authenticator
 from server.backlog import Backlog
 from server.boundary import Boundary, new_request_id
 from server.broadcast import Adapter, Clients, Hub, RoomPublisher
+from server.census import Census
 from server.documents.pages import ApiPages
 from server.health import Details, Health
 from server.http_address import Addresses
@@ -111,7 +112,6 @@ def build(
     duels = Duels(redis, settings)
     office = Office(
         settings,
-        redis_url,
         redis,
         documents,
         clock,
@@ -165,7 +165,6 @@ def build(
         places=Places(hub, adapter, watchers, recovery),
         publisher=publisher,
         authenticator=authenticator,
-        addresses=addresses,
         metrics=metrics,
     )
     sockets = SocketServer(
@@ -179,6 +178,8 @@ def build(
         metrics=metrics,
         now=clock,
     )
+    census = Census(world.live, hub, reception.sessions, publisher.ask)
+    publisher.find, reception.on_census = census.find, census.hear
     watchers.send = reception.send
     adapter.on_nodes = reception.hear
     adapter.on_gap = reception.start_over

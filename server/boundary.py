@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
@@ -72,7 +73,7 @@ def error_object(error: GameError, request_id: str) -> ErrorObject:
 
 @dataclass(slots=True, eq=False)
 class Running:
-    """A handler at work: its task, and when its time is over (the loop's clock)."""
+    """A handler at work: its task, and when its time is over (the clock of the loop)."""
 
     task: asyncio.Task[Any]
     due: float
@@ -91,14 +92,11 @@ class Boundary:
         self._seconds = handler_seconds
         self._running: set[Running] = set()
         self._watch: asyncio.TimerHandle | None = None
-        self._own_loop: asyncio.AbstractEventLoop | None = None
 
-    @property
+    @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
         # Before Python 3.12 every get_running_loop is a system call (getpid).
-        if self._own_loop is None:
-            self._own_loop = asyncio.get_running_loop()
-        return self._own_loop
+        return asyncio.get_running_loop()
 
     async def guard(
         self,
@@ -108,16 +106,26 @@ class Boundary:
         call: Callable[[], Awaitable[Any]],
         *,
         limited: bool = True,
+        shape: Callable[[Any], Any] | None = None,
     ) -> Outcome:
         """Run a call to its outcome; only the cancellation of the caller's own task leaves.
 
         Args:
             kind: event, route, hook or task; with `name`, the labels of its metrics.
             limited: whether the handler's time-out applies.
+            shape: makes the outcome's value of what the call returned.
         """
-        started = time.perf_counter()
+        started = time.monotonic()
         try:
-            outcome = Outcome(await self._timed(call) if limited else await call())
+            if limited:
+                running = self._begin(started)
+                try:
+                    value = await call()
+                finally:
+                    self._end(running)
+            else:
+                value = await call()
+            outcome = Outcome(shape(value) if shape else value)
         except GameError as error:
             outcome = Outcome(error=error)
             log.info("refused", kind=kind, name=name, request_id=request_id, code=error.code)
@@ -126,27 +134,22 @@ class Boundary:
                 raise
             outcome = Outcome(error=Internal())
             log.exception("failed", kind=kind, name=name, request_id=request_id)
-        self._count(kind, name, outcome, time.perf_counter() - started)
+        self._count(kind, name, outcome, time.monotonic() - started)
         return outcome
 
-    async def _timed(self, call: Callable[[], Awaitable[Any]]) -> Any:
+    def _begin(self, now: float) -> Running:
         loop = self._loop
         task = cast("asyncio.Task[Any]", asyncio.current_task(loop))
-        running = Running(task, loop.time() + self._seconds)
+        running = Running(task, now + self._seconds)
         self._running.add(running)
         if self._watch is None:
             self._watch = loop.call_at(running.due, self._look)
-        try:
-            return await call()
-        finally:
-            self._running.discard(running)
-            if running.expired:
-                self._end(running)
+        return running
 
-    @staticmethod
-    def _end(running: Running) -> None:
+    def _end(self, running: Running) -> None:
         """Take our cancellation back and say what it was, unless there is another's too."""
-        if not running.task.uncancel():
+        self._running.discard(running)
+        if running.expired and not running.task.uncancel():
             raise HandlerTimeout
 
     def _look(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import orjson
@@ -17,17 +17,18 @@ from socketio.async_manager import AsyncManager
 
 from config.logging import get_logger
 from game import rooms
+from game.connections import Connections
 from game.disconnects import Disconnect
 from game.errors import DependencyUnavailable
 from handlers.base import Once
 from server.backlog import Backlog
 from server.metrics import Metrics
-from server.transport import GameSocket, Message
+from server.packets import Message
+from server.transport import GameSocket
 from state.connect import RedisStore, Subscription
-from state.recovery import PREFIX, Recovery, channel
+from state.recovery import NODES, PREFIX, START_OVER, Recovery, channel
 
 NAMESPACE = "/"
-NODES = "nodes"  # the room of all nodes: what each does with its own sockets
 SILENCE_SECONDS = 2.0  # then Redis is asked whether it is there
 DRIFT_MS = 10_000  # between the clocks of a node and Redis, at the most
 CONFIRM_SECONDS = 5.0  # for Redis to say that it heard of a channel
@@ -142,7 +143,7 @@ class Adapter:
         """Hear, until the line breaks; the supervisor calls again."""
         self._held.clear()
         try:
-            async with self._redis.subscription(self._heard) as line:
+            async with self._redis.subscription(self._heard, PREFIX) as line:
                 self._line = line
                 self._start_over(line)
                 await line.until_broken(SILENCE_SECONDS, self._alive)
@@ -226,9 +227,20 @@ class Adapter:
         if event_id:  # one that is not kept has none, and no place in the order
             if event_id <= self._last:
                 return
+            if not packet.endswith(f'{self._epoch}-{number}"]'):
+                self._lose()
+                return
             self._last = event_id
             self._recovery.heard(event_id)
         self._hand_on(room, event_id, skip, packet)
+
+    def _lose(self) -> None:
+        """The log is another one: what is heard of it may follow a gap. The line begins anew,
+        and finds that out.
+        """
+        self.ready = False
+        if self._line:
+            self._line.end()
 
     def _hand_on(self, room: str, event_id: int, skip: str, packet: str) -> None:
         members = self._hub.members(room)
@@ -253,9 +265,13 @@ class Adapter:
 
 
 class RoomPublisher:
-    """What handlers publish through (handlers.base.Publisher)."""
+    """What handlers publish through (handlers.base.Publisher).
+
+    `find` counts connections on all nodes; server/bootstrap.py sets it.
+    """
 
     def __init__(self, recovery: Recovery, backlog: Backlog) -> None:
+        self.find: Callable[[str | None, int], Awaitable[Connections]]
         self._recovery = recovery
         self._backlog = backlog
 
@@ -293,6 +309,18 @@ class RoomPublisher:
         """Tell the watchers of these players, soon and together with other changes."""
         await self._nodes({"do": "presence", "players": list(player_ids)})
 
+    async def connections(self, room: str | None, limit: int) -> Connections:
+        """The connections in a room, or all."""
+        return await self.find(room, limit)
+
+    async def ask(self, message: dict[str, Any]) -> None:
+        """Tell all nodes what is no use later.
+
+        Raises:
+            DependencyUnavailable: nobody could be told.
+        """
+        await self._recovery.tell(NODES, orjson.dumps(message).decode())
+
     async def evict(self, connection: str) -> None:
         """A session goes on over another connection: whoever has the former drops it."""
         await self._nodes({"do": "evict", "connection": connection})
@@ -303,7 +331,7 @@ class RoomPublisher:
         Raises:
             DependencyUnavailable: nobody could be told.
         """
-        await self._recovery.tell(NODES, orjson.dumps({"do": "start over"}).decode())
+        await self._recovery.tell(NODES, START_OVER)
 
     async def _nodes(self, message: dict[str, Any]) -> None:
         await self._backlog.tell(NODES, orjson.dumps(message).decode())

@@ -2,7 +2,7 @@
 
 What is replaced here, and checked against 4.15.1 by tests/unit/test_seams.py:
 `AsyncServer._handle_connect` (the only place where sockets are made), `handle_request`,
-`generate_id` and `_ok`.
+`generate_id`, `create_queue` and `_ok`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from engineio import packet
 
 from config.sections import Limits
 from server.transport import CLOSE_SECONDS, GameSocket
+from server.websocket import TakenOver
 
 METHODS = frozenset({"GET", "POST", "OPTIONS"})
 
@@ -24,7 +25,8 @@ METHODS = frozenset({"GET", "POST", "OPTIONS"})
 class Engine(engineio.AsyncServer):
     """The Engine.IO server, with our sockets.
 
-    `on_message`, `on_disconnect` and `on_overflow` are set by server/sockets.py.
+    `on_message`, `on_disconnect`, `on_overflow`, `admit` and `address_of` are set by
+    server/sockets.py.
     """
 
     sockets: dict[str, GameSocket]
@@ -40,10 +42,11 @@ class Engine(engineio.AsyncServer):
         )
         self.limits = limits
         self.node = node
-        self.on_message: Callable[[str, str | bytes], Awaitable[None]]
-        self.on_disconnect: Callable[[str], Awaitable[None]]
+        self.on_message: Callable[[GameSocket, str | bytes], Awaitable[None]]
+        self.on_disconnect: Callable[[GameSocket], Awaitable[None]]
         self.on_overflow: Callable[[GameSocket], None]
         self.admit: Callable[[GameSocket], bool]
+        self.address_of: Callable[[web.Request], str]
         self._tasks: set[asyncio.Task[None]] = set()
 
     def spawn(self, work: Any) -> None:
@@ -51,6 +54,14 @@ class Engine(engineio.AsyncServer):
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def wait_ended(self, seconds: float) -> None:
+        """Let the connections that were closed come to their end."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
+    def create_queue(self, *_: Any, **__: Any) -> None:
+        """Stock's sockets have queues, of four deques each; ours keep a list for polls."""
 
     def generate_id(self) -> str:
         """An id that says on which node its session lives; server/forward.py reads it."""
@@ -77,21 +88,27 @@ class Engine(engineio.AsyncServer):
         self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
     ) -> Any:
         """Open a session (Engine.IO v4, "Handshake")."""
-        socket = GameSocket(self, self.generate_id(), environ["aiohttp.request"])
+        address = self.address_of(environ["aiohttp.request"])
+        socket = GameSocket(self, self.generate_id(), address)
         if not self.admit(socket):
             return self._refused()
         self.sockets[socket.sid] = socket
         socket.post(packet.Packet(packet.OPEN, self._handshake(socket.sid, transport)))
         socket.schedule_ping()
         if transport == "websocket":
-            try:
-                answer = await socket.handle_get_request(environ)
-                # Without "Connection: Upgrade" it takes the request for a poll.
-                return self._bad_request("No upgrade") if isinstance(answer, list) else answer
-            finally:  # also when the WebSocket handshake itself was wrong
-                await socket.close(abort=True)
+            return await self._open_websocket(socket, environ)
         socket.connected = True
         return self._ok(await socket.poll(), jsonp_index=jsonp_index)
+
+    async def _open_websocket(self, socket: GameSocket, environ: dict[str, Any]) -> Any:
+        answer: Any = None
+        try:
+            answer = await socket.handle_get_request(environ)
+        finally:
+            if not isinstance(answer, TakenOver):  # the WebSocket's handshake was wrong
+                await socket.close(abort=True)
+        # Without "Connection: Upgrade" it takes the request for a poll.
+        return self._bad_request("No upgrade") if isinstance(answer, list) else answer
 
     def _handshake(self, sid: str, transport: str) -> dict[str, Any]:
         return {

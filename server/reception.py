@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias, cast
@@ -22,10 +23,10 @@ from handlers.session import Resume, SessionReady
 from server.auth import Authenticator
 from server.boundary import Boundary, Outcome, new_request_id
 from server.broadcast import Clients, RoomPublisher, event_packet
-from server.http_address import Addresses
 from server.metrics import Metrics
+from server.packets import Message
 from server.session import Places, Session
-from server.transport import GameSocket, Message
+from server.transport import GameSocket
 from state.live import Seat
 from state.recovery import Event, Taken, new_pid
 
@@ -57,10 +58,10 @@ class Reception:
         places: Places,
         publisher: RoomPublisher,
         authenticator: Authenticator,
-        addresses: Addresses,
         metrics: Metrics,
     ) -> None:
         self.draining = False
+        self.on_census: Callable[[dict[str, Any]], None]  # server/bootstrap.py sets it
         self.sessions: dict[str, Session] = {}  # by sid
         self._settings = settings
         self._world = world
@@ -70,7 +71,6 @@ class Reception:
         self._places = places
         self._publisher = publisher
         self._authenticator = authenticator
-        self._addresses = addresses
         self._metrics = metrics
 
     def context(self, session: Session, request_id: str) -> Context:
@@ -162,8 +162,7 @@ class Reception:
         return sid
 
     def _session(self, socket: GameSocket, caller: Caller, sid: str, pid: str) -> Session:
-        address = self._addresses.of(socket.request)
-        session = Session(sid, pid, socket, caller, address, self._settings, self._places)
+        session = Session(sid, pid, socket, caller, self._settings, self._places)
         socket.seat = self.sessions[sid] = session
         self._clients.seat(sid, socket.sid)
         self._metrics.connections.set(len(self.sessions))
@@ -269,6 +268,8 @@ class Reception:
         session.socket.post(event_packet("server:disconnect", farewell(code)))
         if not code.reconnect:
             session.socket.post(Message("1"))  # a stock client takes it as final
+        if for_good:  # what comes now may follow a gap
+            session.socket.after = sys.maxsize
         final = for_good or not code.reconnect
         session.socket.server.spawn(self._close(session, for_good=final))
 
@@ -293,9 +294,7 @@ class Reception:
             case {"do": "close", "room": room, "code": code}:
                 self.end_room(room, Disconnect(code))
             case {"do": "empty", "room": room}:
-                for sid in list(self._places.hub.members(room)):
-                    if self._places.hub.drop(sid, room):
-                        self._places.adapter.close(room)
+                self._empty(room)
             case {"do": "rename", "room": room, "name": name}:
                 for sid in self._places.hub.members(room):
                     session = self.sessions[sid]
@@ -306,6 +305,13 @@ class Reception:
                 self.start_over(self._places.hub.rooms)
             case {"do": "evict", "connection": connection}:
                 self.evict(connection)
+            case {"do": "count" | "counted"}:
+                self.on_census(message)
+
+    def _empty(self, room: str) -> None:
+        for sid in list(self._places.hub.members(room)):
+            if self._places.hub.drop(sid, room):
+                self._places.adapter.close(room)
 
     def send(self, sid: str, event: str, data: object) -> None:
         """Send an event to one socket of this node."""

@@ -21,6 +21,7 @@ from handlers.catalogue import CATALOGUE
 from jobs.catalogue import TASKS
 from server.app import Listen, running
 from server.bootstrap import build
+from server.memory import keep_small
 from server.workers import WORKER, Workers
 from state.connect import RedisStore
 from state.embedded import EmbeddedDocuments, EmbeddedValkey
@@ -47,6 +48,7 @@ def run(settings: Settings) -> int:
     Raises:
         SettingsError: the data directory is in use by another server.
     """
+    keep_small()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_serve(settings))

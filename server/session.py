@@ -41,7 +41,6 @@ class Session:
         pid: str,
         socket: GameSocket,
         caller: Caller,
-        address: str,
         settings: Settings,
         places: Places,
     ) -> None:
@@ -49,13 +48,17 @@ class Session:
         self.pid = pid
         self.socket = socket
         self.caller = caller
-        self.address = address
         self.seating = True  # until Redis has said that it has the seat
         self.ending = False  # announced to the client
         self.ended = False  # taken out of everything
         self.credits = Credits(settings.limits.events_per_second, settings.limits.events_burst)
         self.refusals = Refusals(settings.limits)
         self._places = places
+
+    @property
+    def address(self) -> str:
+        """Where it comes from."""
+        return self.socket.address
 
     @property
     def connection(self) -> str:
@@ -106,13 +109,16 @@ class Session:
 
     def renew(self, caller: Caller) -> None:
         """Go on with a newer token of the same account."""
-        self._places.hub.drop(self.sid, rooms.family(self.caller.family))
-        self.caller = caller
-        self._places.hub.add(self.sid, self.socket, rooms.family(caller.family))
+        former, self.caller = self.caller, caller
+        if not self.ended:
+            self._places.hub.drop(self.sid, rooms.family(former.family))
+            self._places.hub.add(self.sid, self.socket, rooms.family(caller.family))
 
     def enter_own(self) -> None:
         """Be found as an account and as a sign-in: rooms that only nodes speak to."""
         hub, caller = self._places.hub, self.caller
+        if self.ended:  # while Redis took its time
+            return
         hub.add(self.sid, self.socket, rooms.account(caller.account_id))
         hub.add(self.sid, self.socket, rooms.family(caller.family))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,9 +34,10 @@ from server.broadcast import NAMESPACE, Clients, event_packet
 from server.engine import Engine
 from server.http_address import Addresses
 from server.metrics import Metrics
+from server.packets import Message
 from server.reception import Reception
 from server.session import Session
-from server.transport import GameSocket, Message
+from server.transport import CLOSE_SECONDS, GameSocket
 
 ATTACHMENTS = 8  # of one binary event; none of ours has any
 
@@ -92,6 +93,7 @@ class SocketServer(socketio.AsyncServer):
         self.eio.on_disconnect = self._on_disconnect
         self.eio.on_overflow = self._on_overflow
         self.eio.admit = self._admit_handshake
+        self.eio.address_of = addresses.of
 
     def _engineio_server_class(self) -> type[Engine]:
         return Engine
@@ -119,16 +121,13 @@ class SocketServer(socketio.AsyncServer):
 
     # Messages
 
-    async def _on_message(self, eio_sid: str, data: str | bytes) -> None:
-        socket = self.eio.sockets.get(eio_sid)
-        if socket is None:
-            return
+    def _on_message(self, socket: GameSocket, data: str | bytes) -> Coroutine[Any, Any, None]:
+        # Of the right coroutine straight away: each one between costs every event a little.
         if socket.seat is None:
-            await self._before_sign_in(socket, data)
-        elif isinstance(data, str):
-            await self._packet(socket.seat, data)
-        else:
-            await self._attachment(socket.seat, data)
+            return self._before_sign_in(socket, data)
+        if isinstance(data, str):
+            return self._packet(socket.seat, data)
+        return self._attachment(socket.seat, data)
 
     async def _before_sign_in(self, socket: GameSocket, data: str | bytes) -> None:
         """Only CONNECT is listened to; anything else ends the connection, as on Node."""
@@ -149,21 +148,23 @@ class SocketServer(socketio.AsyncServer):
             if head is None:
                 raise MalformedPayload("This is not a Socket.IO packet.")
             self._check_size(packet)
-            await self._take(session, packet, head, request_id)
+            if head.type == wire.EVENT and head.namespace == NAMESPACE:
+                body = wire.read_json(packet, head.start, self._limits.json_depth)
+                event = self._event(session, body, head.ack_id, request_id)
+            else:
+                event = self._no_event(session, packet, head)
+            await event
         except GameError as error:
             self._refused(session, head.ack_id if head else None, error, request_id)
 
     def _check_size(self, packet: str) -> None:
         limit = self._limits.message_bytes
         # Only a message near the limit is encoded to be measured.
-        if len(packet) > limit or (len(packet) * 4 > limit and len(packet.encode()) > limit):
+        if len(packet) * 4 > limit and len(packet.encode()) > limit:
             raise PayloadTooLarge(f"A message may have {limit} bytes.")
 
-    async def _take(self, session: Session, packet: str, head: wire.Head, request_id: str) -> None:
-        if head.type == wire.EVENT and head.namespace == NAMESPACE:
-            body = wire.read_json(packet, head.start, self._limits.json_depth)
-            await self._event(session, body, head.ack_id, request_id)
-        elif head.type == wire.DISCONNECT and head.namespace == NAMESPACE:
+    async def _no_event(self, session: Session, packet: str, head: wire.Head) -> None:
+        if head.type == wire.DISCONNECT and head.namespace == NAMESPACE:
             await self.reception.leave(session, for_good=True)
             self._wait_for_sign_in(session.socket)
         elif head.type == wire.ACK and head.ack_id is not None:
@@ -213,16 +214,15 @@ class SocketServer(socketio.AsyncServer):
             self.reception.end(session, Disconnect.TOKEN_EXPIRED)
             raise TokenExpired
 
-        async def run() -> bytes:
+        def run() -> Awaitable[Any]:
             asked = valid(command.validate, argument)
-            context = self.reception.context(session, request_id)
-            return _success(await command.handler(asked, context))
+            return command.handler(asked, self.reception.context(session, request_id))
 
-        outcome = await self._boundary.guard("event", name, request_id, run)
+        outcome = await self._boundary.guard("event", name, request_id, run, shape=_success)
         if outcome.error:
             self._answer_error(session.socket, ack_id, outcome.error, request_id)
         elif ack_id is not None:
-            _acknowledge(session.socket, ack_id, outcome.value)
+            session.socket.acknowledge(ack_id, outcome.value)
 
     def _refused(
         self, session: Session, ack_id: int | None, error: GameError, request_id: str
@@ -241,7 +241,7 @@ class SocketServer(socketio.AsyncServer):
         if ack_id is None:
             socket.post(event_packet("server:error", shown))
         else:
-            _acknowledge(socket, ack_id, orjson.dumps({"ok": False, "error": shown}))
+            socket.acknowledge(ack_id, orjson.dumps({"ok": False, "error": shown}))
 
     # Sign-in
 
@@ -276,11 +276,10 @@ class SocketServer(socketio.AsyncServer):
 
     # Departure
 
-    async def _on_disconnect(self, eio_sid: str) -> None:
-        self._stop_waiting(eio_sid)
-        self._announced.pop(eio_sid, None)
-        socket = self.eio.sockets.get(eio_sid)
-        if socket and socket.seat:
+    async def _on_disconnect(self, socket: GameSocket) -> None:
+        self._stop_waiting(socket.sid)
+        self._announced.pop(socket.sid, None)
+        if socket.seat:
             await self.reception.leave(socket.seat, for_good=False)
 
     def _on_overflow(self, socket: GameSocket) -> None:
@@ -296,11 +295,8 @@ class SocketServer(socketio.AsyncServer):
         await self.reception.drain(seconds)
         for socket in list(self.eio.sockets.values()):
             await socket.close()
+        await self.eio.wait_ended(CLOSE_SECONDS)
 
 
 def _success(reply: object) -> bytes:
     return orjson.dumps({"ok": True, "data": {} if reply is None else reply})
-
-
-def _acknowledge(socket: GameSocket, ack_id: int, envelope: bytes) -> None:
-    socket.post(Message(f"3{ack_id}[{envelope.decode()}]"))

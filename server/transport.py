@@ -3,8 +3,8 @@
 python-engineio 4.15 makes a task and a `wait_for` per message that comes in, a queue and
 a writer task for what goes out, a sleeping task per client for pings, and loses track of
 a client whose frame does not parse. What is replaced here, and checked against 4.15.1 by
-tests/unit/test_seams.py: `AsyncSocket.send`, `close`, `schedule_ping`, `handle_get_request`,
-`handle_post_request` and `_upgrade_websocket`. Polling's `poll` is the stock one.
+tests/unit/test_seams.py: `AsyncSocket.send`, `poll`, `close`, `schedule_ping`,
+`handle_get_request`, `handle_post_request` and `_upgrade_websocket`.
 """
 
 from __future__ import annotations
@@ -18,44 +18,30 @@ from engineio import exceptions, packet
 from engineio.async_socket import AsyncSocket
 
 from config.logging import get_logger
+from server.packets import Message, frame_of, from_base64, size_of
+from server.websocket import (
+    OVER,
+    PONG_FRAME,
+    TakenOver,
+    WebSocket,
+    close_frame,
+    next_text,
+    take_over,
+    websocket_frame,
+)
 
 if TYPE_CHECKING:
     from server.engine import Engine
     from server.session import Session
 
 CLOSE_SECONDS = 2.0  # for the last frames of a connection that ends to be read
+PACKETS_PER_POLL = 16  # python-engineio's client takes a body with more for junk, and hangs up
 PACKETS_PER_BODY = 64  # in one polling request; the JavaScript client sends what has piled up
 RECORD_SEPARATOR = "\x1e"
 # What reading a body comes to when its sender is gone, or does not send what he announced.
 BROKEN_OFF = (asyncio.IncompleteReadError, web.RequestPayloadError, ConnectionError)
 
-TEXT_FRAME = 0x81  # RFC 6455, 5.2: final fragment, text
-BINARY_FRAME = 0x82
-CLOSE_FRAME = b"\x88\x02\x03\xe8"  # status 1000
-
 log = get_logger(__name__)
-
-
-class Message(packet.Packet):
-    """An Engine.IO message whose encodings are made once, however many receive it."""
-
-    def __init__(self, text: str, event_id: int = 0) -> None:
-        self.packet_type = packet.MESSAGE  # and the rest of the stock constructor's work
-        self.data = text
-        self.binary = False
-        self.encode_cache = "4" + text
-        self.frame = websocket_frame(self.encode_cache.encode())
-        self.event_id = event_id  # its place in the log; 0 for what is not kept
-
-
-def websocket_frame(payload: bytes, opcode: int = TEXT_FRAME) -> bytes:
-    """A complete, unmasked server-to-client frame (RFC 6455, 5.2)."""
-    size = len(payload)
-    if size < 126:
-        return bytes((opcode, size)) + payload
-    if size < 65_536:
-        return bytes((opcode, 126)) + size.to_bytes(2, "big") + payload
-    return bytes((opcode, 127)) + size.to_bytes(8, "big") + payload
 
 
 class GameSocket(AsyncSocket):
@@ -68,18 +54,20 @@ class GameSocket(AsyncSocket):
     closing: bool
     closed: bool
 
-    def __init__(self, server: Engine, sid: str, request: web.Request) -> None:
+    def __init__(self, server: Engine, sid: str, address: str) -> None:
         super().__init__(server, sid)
-        self.request: web.Request | None = request
+        self.address = address
         self.seat: Session | None = None  # set at sign-in by server/sockets.py
         self.after = 0  # the log's id up to which the client has everything
         self._held: list[packet.Packet] | None = None
         self._transport: asyncio.WriteTransport | None = None
         self._out: list[bytes] = []
-        self._queued_bytes = 0  # of packets that wait for a poll
+        self._mail: list[packet.Packet] = []  # what waits for a poll
+        self._mail_bytes = 0
         self._polling = False  # whether one waits for packets
+        self._mailed: asyncio.Future[None] | None = None  # what it waits for
+        self._receiving: asyncio.Lock | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._receiving = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
 
     # Out
@@ -96,11 +84,21 @@ class GameSocket(AsyncSocket):
             self._held.append(pkt)
             return
         if self._transport is None:
-            self._queue(pkt)
+            self._keep(pkt)
             return
+        self._write(frame_of(pkt))
+
+    def _write(self, frame: bytes) -> None:
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(_frame_of(pkt))
+        self._out.append(frame)
+
+    def acknowledge(self, ack_id: int, answer: bytes) -> None:
+        """Send a Socket.IO ACK of the default namespace with one argument, some JSON."""
+        if self._transport is None or self._held is not None:
+            self.post(Message(f"3{ack_id}[{answer.decode()}]"))
+        elif not self.closed:
+            self._write(websocket_frame(b"43%d[%b]" % (ack_id, answer)))
 
     def offer(self, pkt: packet.Packet) -> bool:
         """Send what may be skipped, unless the client is behind; False if it was skipped."""
@@ -115,11 +113,10 @@ class GameSocket(AsyncSocket):
         What waits on a WebSocket is in the kernel's and the transport's hands: nothing can
         be put before it, and it is not waited for.
         """
-        while not self.queue.empty():
-            self.queue.get_nowait()
-        self._queued_bytes = 0
+        self._mail.clear()
+        self._mail_bytes = 0
         if self._transport is None:
-            self.queue.put_nowait(pkt)
+            self._keep(pkt)
 
     def hold(self) -> None:
         """Keep what is posted back, until `release`: a sign-in is being prepared."""
@@ -139,13 +136,31 @@ class GameSocket(AsyncSocket):
             if not event_id or event_id > self.after:
                 self.post(pkt)
 
-    def _queue(self, pkt: packet.Packet) -> None:
-        size = len(pkt.data) if pkt.binary else len(pkt.encode())
-        alone = self.queue.empty()  # what is too large by itself is let through
-        self._queued_bytes = size if alone else self._queued_bytes + size
-        self.queue.put_nowait(pkt)
-        if self._queued_bytes > self.server.limits.send_buffer_bytes and not alone:
+    def _keep(self, pkt: packet.Packet) -> None:
+        alone = not self._mail  # what is too large by itself is let through
+        self._mail.append(pkt)
+        self._mail_bytes += size_of(pkt)
+        self._answer_poll()
+        if self._mail_bytes > self.server.limits.send_buffer_bytes and not alone:
             self.server.on_overflow(self)
+
+    def _take_mail(self, most: int | None = None) -> list[packet.Packet]:
+        mail = self._mail[:most]
+        del self._mail[:most]
+        self._mail_bytes = sum(map(size_of, self._mail))
+        return mail
+
+    def _answer_poll(self) -> None:
+        if self._mailed and not self._mailed.done():
+            self._mailed.set_result(None)
+
+    async def poll(self) -> list[packet.Packet]:
+        """What waits for a polling client, as soon as there is something; nothing at the end."""
+        if not self._mail and not self.closed:
+            self._mailed = self._loop.create_future()
+            await self._mailed
+            self._mailed = None
+        return self._take_mail(PACKETS_PER_POLL)
 
     def _flush(self) -> None:
         transport = self._transport
@@ -163,7 +178,7 @@ class GameSocket(AsyncSocket):
     def waiting_bytes(self) -> int:
         """What was sent and not yet taken by the client's kernel, or by its next poll."""
         if self._transport is None:
-            return self._queued_bytes
+            return self._mail_bytes
         return self._transport.get_write_buffer_size()
 
     # In
@@ -193,6 +208,7 @@ class GameSocket(AsyncSocket):
             raise exceptions.UnknownPacketError from None
         if len(packets) > PACKETS_PER_BODY:
             raise exceptions.ContentTooLongError
+        self._receiving = self._receiving or asyncio.Lock()
         async with self._receiving:
             for text in packets:
                 if not self.closed:
@@ -202,9 +218,9 @@ class GameSocket(AsyncSocket):
         """Take one text packet: its first character is the type (Engine.IO v4, "Packet")."""
         match text[:1]:
             case "4":
-                await self.server.on_message(self.sid, text[1:])
+                await self.server.on_message(self, text[1:])
             case "b":  # polling's binary message, in base64
-                await self.server.on_message(self.sid, _base64(text))
+                await self.server.on_message(self, from_base64(text))
             case "3":
                 self.schedule_ping()
             case "1":
@@ -216,80 +232,88 @@ class GameSocket(AsyncSocket):
                 raise exceptions.UnknownPacketError
 
     async def _upgrade_websocket(self, environ: dict[str, Any]) -> Any:
-        """Serve a WebSocket from its handshake to its end."""
+        """Take a WebSocket over, at once or after the upgrade's hand-over."""
         if self.upgraded or self.upgrading:
             return self.server._bad_request("Upgraded already")  # noqa: SLF001 - stock's own answer
-        # Compression costs more than it gives on small messages.
-        ws = web.WebSocketResponse(
-            max_msg_size=self.server.limits.frame_bytes, compress=False, timeout=CLOSE_SECONDS
-        )
-        request = environ["aiohttp.request"]
         try:
-            await ws.prepare(request)
+            # Compression is not offered: it costs more than it gives on small messages.
+            ws = take_over(environ["aiohttp.request"], self.server.limits.frame_bytes)
         except ConnectionError:
             return self.server._bad_request("Gone already")  # noqa: SLF001 - nobody reads it
-        if self.connected and not await self._probe(ws):
+        if self.connected:
+            self.upgrading = True
+            self.server.spawn(self._upgrade(ws))
+        else:
+            self._open(ws)
+            self.server.spawn(self._serve(ws))
+        return TakenOver()
+
+    async def _upgrade(self, ws: WebSocket) -> None:
+        if await self._probe(ws):
+            self._open(ws)
+            await self._serve(ws)
+        else:
             self.upgrading = False
-            await ws.close()
-            return ws
-        await self._serve(ws, request)
-        return ws
+            await ws.close(CLOSE_SECONDS)
+
+    async def _probe(self, ws: WebSocket) -> bool:
+        """The upgrade's hand-over: probe, answer, end of the open poll, upgrade."""
+        try:
+            async with asyncio.timeout(self.server.limits.ping_timeout_seconds):
+                if await next_text(ws) != "2probe":
+                    return False
+                ws.write(websocket_frame(b"3probe"))
+                self._end_poll()
+                return await next_text(ws) == "5" and not self.closed
+        except TimeoutError:
+            return False
 
     def _end_poll(self) -> None:
         """Answer a poll that waits, with nothing to say."""
         if self._polling:
-            self.queue.put_nowait(packet.Packet(packet.NOOP))
+            self._keep(packet.Packet(packet.NOOP))
 
-    async def _probe(self, ws: web.WebSocketResponse) -> bool:
-        """The upgrade's hand-over: probe, answer, end of the open poll, upgrade."""
-        self.upgrading = True
-        try:
-            async with asyncio.timeout(self.server.limits.ping_timeout_seconds):
-                if await _text(ws) != "2probe":
-                    return False
-                await ws.send_str("3probe")
-                self._end_poll()
-                return await _text(ws) == "5" and not self.closed
-        except (TimeoutError, ConnectionError):
-            return False
-
-    async def _serve(self, ws: web.WebSocketResponse, request: web.Request) -> None:
+    def _open(self, ws: WebSocket) -> None:
+        """From here on frames are written straight, after what was kept before."""
         self.connected = self.upgraded = True
         self.upgrading = False
-        transport = request.transport
-        if transport is None:
-            await self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
-            return
-        self._drain_into(transport)
+        self._transport = ws.transport
+        for pkt in self._take_mail():
+            self.post(pkt)
+
+    async def _serve(self, ws: WebSocket) -> None:
+        """Read a WebSocket to its end, and see that it ends."""
         try:
             await self._read(ws)
         except exceptions.UnknownPacketError:
             log.info("junk_packet", sid=self.sid)
+        except OVER as over:
+            ws.write(close_frame(getattr(over, "code", 1000)))
         finally:
             await self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
-            await ws.close(drain=False)
+            ws.transport.abort()
 
-    def _drain_into(self, transport: asyncio.WriteTransport) -> None:
-        """From here on frames are written straight, after what was queued before."""
-        self._transport = transport
-        while not self.queue.empty():
-            pkt = self.queue.get_nowait()
-            self.queue.task_done()
-            if pkt is not None:
-                self.post(pkt)
-
-    async def _read(self, ws: web.WebSocketResponse) -> None:
+    async def _read(self, ws: WebSocket) -> None:
         """Handle message after message; the next is not read before the last is done, so
-        order holds and a client that floods is slowed by TCP.
+        order holds and a client that floods is slowed by TCP. What comes after our goodbye
+        is passed over, up to the client's.
         """
-        while not self.closed:
-            message = await ws.receive()
-            if message.type is WSMsgType.TEXT:
-                await self._receive(message.data)
-            elif message.type is WSMsgType.BINARY:
-                await self.server.on_message(self.sid, message.data)
-            else:
+        while True:
+            kind, data, _ = await ws.read()
+            if kind is WSMsgType.CLOSE:
+                ws.write(close_frame())
                 return
+            if self.closed:
+                continue
+            if kind is WSMsgType.TEXT:
+                if data[:1] == "4":  # nearly every one
+                    await self.server.on_message(self, data[1:])
+                else:
+                    await self._receive(data)
+            elif kind is WSMsgType.BINARY:
+                await self.server.on_message(self, data)
+            elif kind is WSMsgType.PING:
+                ws.write(websocket_frame(data, PONG_FRAME))
 
     # Life
 
@@ -327,47 +351,25 @@ class GameSocket(AsyncSocket):
         if self._timer:
             self._timer.cancel()
         try:
-            await self.server.on_disconnect(self.sid)
+            await self.server.on_disconnect(self)
         finally:
             # A WebSocket has a goodbye of its own. After Engine.IO's, the stock Python client
             # would not connect again by itself; Node sends it over polling only, too.
             if not abort and self._transport is None:
                 self.post(packet.Packet(packet.CLOSE))
             self.closed = True
-            self.queue.put_nowait(None)  # ends a poll that waits
+            self._answer_poll()
             self.server.sockets.pop(self.sid, None)
             self._hang_up(abort=abort)
 
     def _hang_up(self, *, abort: bool) -> None:
-        transport, self.request = self._transport, None
+        transport = self._transport
         if transport is None or transport.is_closing():
             return
         if abort:
             transport.abort()
             return
-        self._out.append(CLOSE_FRAME)
+        self._out.append(close_frame())
         self._flush()
         # A client that does not read its last frames must not keep them in memory.
         self._loop.call_later(CLOSE_SECONDS, transport.abort)
-
-
-def _frame_of(pkt: packet.Packet) -> bytes:
-    if isinstance(pkt, Message):
-        return pkt.frame
-    encoded = pkt.encode()
-    if isinstance(encoded, bytes):
-        return websocket_frame(encoded, BINARY_FRAME)
-    return websocket_frame(encoded.encode())
-
-
-def _base64(text: str) -> bytes:
-    try:
-        data: bytes = packet.Packet(encoded_packet=text).data
-    except ValueError:
-        raise exceptions.UnknownPacketError from None
-    return data
-
-
-async def _text(ws: web.WebSocketResponse) -> str | None:
-    message = await ws.receive()
-    return message.data if message.type is WSMsgType.TEXT else None

@@ -1,4 +1,4 @@
-"""Redis or Valkey: one line, one breaker, one place where its errors become ours."""
+"""Redis or Valkey: its lines, one breaker, one place where its errors become ours."""
 
 from __future__ import annotations
 
@@ -11,18 +11,40 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Any, Self
 
-from redis.exceptions import BusyLoadingError, NoScriptError, OutOfMemoryError, ReadOnlyError
+from redis.asyncio import BlockingConnectionPool
+from redis.exceptions import (
+    AskError,
+    BusyLoadingError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
 from redis.exceptions import ConnectionError as LineBroken
 
+from config.redis_url import parse
 from config.sections import Redis as RedisSettings
+from state import following
 from state.breaker import Breaker, Observer
-from state.line import Argument, Line, Listener, connect
+from state.cluster import ClusterLines
+from state.line import Argument, Line, Listener
+from state.lines import Greeting, Lines
+from state.sentinels import SentinelLines
 
 __all__ = ["AWAY", "Argument", "RedisStore", "Script", "Subscription"]
 
+ELSEWHERE = (AskError, TryAgainError)  # a cluster's keys moved, and the command did not run
 # What means "the store is away", not "the call was wrong".
-AWAY = (LineBroken, BusyLoadingError, ReadOnlyError, OutOfMemoryError, OSError, TimeoutError)
+AWAY = (
+    *(LineBroken, BusyLoadingError, ReadOnlyError, OutOfMemoryError, OSError, TimeoutError),
+    *ELSEWHERE,
+)
 CHANNELS_AT_ONCE = 500  # in one command
+KINDS: dict[str, type[Lines]] = {
+    "single": Lines,
+    "sentinel": SentinelLines,
+    "cluster": ClusterLines,
+}
 
 
 class Script:
@@ -49,26 +71,31 @@ class RedisStore:
     def __init__(self, url: str, settings: RedisSettings, observe: Observer | None = None) -> None:
         self.breaker = Breaker("redis", AWAY, observe)
         self.size = settings.commands
-        self._url = url
-        self._timeout = settings.timeout_seconds
-        self._line: Line | None = None
-        self._opening = asyncio.Lock()
+        self._url = parse(url)
+        self._lines = KINDS[self._url.kind](self._url, settings)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._line:
-            self._line.hang_up()
-            await self._line.closed
+        await self._lines.close()
 
-    async def _open(self) -> Line:
-        """The line, a new one if the last is broken."""
-        if self._line is None or self._line.broken:
-            async with self._opening:
-                if self._line is None or self._line.broken:
-                    self._line = await connect(self._url, self._timeout, self.size)
-        return self._line
+    @property
+    def publish(self) -> str:
+        """The command that publishes: in a cluster a channel is where its slot is, instead of
+        every node's business.
+        """
+        return "SPUBLISH" if self._lines.sharded else "PUBLISH"
+
+    def greet(
+        self, script: Script, keys: Sequence[str], args: Callable[[], list[Argument]]
+    ) -> None:
+        """Run a script first on each new line to the store that has its keys."""
+
+        def command() -> list[Argument]:
+            return ["EVAL", script.text, len(keys), *keys, *args()]
+
+        self._lines.greeting = Greeting(keys[0], command)
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run a script atomically.
@@ -76,12 +103,16 @@ class RedisStore:
         Raises:
             DependencyUnavailable: Redis did not answer; the script may have run.
         """
+        key = keys[0]
         with self.breaker.guard(script.name):
-            line = await self._open()
+            line = self._lines.now(key) or await self._lines.to(key)
             try:
                 return await line.send("EVALSHA", script.sha, len(keys), *keys, *args)
             except NoScriptError:  # the first call, or Redis was restarted or emptied
-                return await line.send("EVAL", script.text, len(keys), *keys, *args)
+                return await self._send(key, "EVAL", script.text, len(keys), *keys, *args)
+            except ELSEWHERE as refusal:
+                command = ("EVAL", script.text, len(keys), *keys, *args)
+                return await self._lines.again(refusal, command, key)
 
     async def call(self, *command: Argument) -> Any:
         """Send one command, none that blocks.
@@ -90,7 +121,14 @@ class RedisStore:
             DependencyUnavailable: Redis did not answer; the command may have run.
         """
         with self.breaker.guard(str(command[0]).lower()):
-            return await (await self._open()).send(*command)
+            return await self._send(_key_of(command), *command)
+
+    async def _send(self, key: str, *command: Argument) -> Any:
+        line = self._lines.now(key) or await self._lines.to(key)
+        try:
+            return await line.send(*command)
+        except ELSEWHERE as refusal:
+            return await self._lines.again(refusal, command, key)
 
     async def batch(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
         """Send many commands in one round trip, not atomically; answers in their order.
@@ -101,14 +139,32 @@ class RedisStore:
         if not commands:
             return []
         with self.breaker.guard("batch"):
-            line = await self._open()
+            if self._lines.sharded:
+                return await self._spread(commands)
+            line = self._lines.now("") or await self._lines.to("")
             return await asyncio.gather(*(line.send(*command) for command in commands))
 
+    async def _spread(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
+        """A batch over many lines, still in one write each."""
+        lines = [await self._lines.to(_key_of(command)) for command in commands]
+        sent = [line.send(*command) for line, command in zip(lines, commands, strict=True)]
+        answers = await asyncio.gather(*sent, return_exceptions=True)
+        pairs = zip(answers, commands, strict=True)
+        return [await self._settled(answer, command) for answer, command in pairs]
+
+    async def _settled(self, answer: Any, command: Sequence[Argument]) -> Any:
+        if isinstance(answer, ELSEWHERE):
+            return await self._lines.again(answer, command, _key_of(command))
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
     @asynccontextmanager
-    async def subscription(self, listener: Listener) -> AsyncIterator[Subscription]:
+    async def subscription(self, listener: Listener, key: str = "") -> AsyncIterator[Subscription]:
         """Channels to listen to, over a line of their own.
 
         Args:
+            key: one of the same hash tag as all the channels.
             listener: called with `["message", channel, text]` and, as confirmations, with
                 `["subscribe", channel, count]`, in the order of the line.
 
@@ -116,11 +172,16 @@ class RedisStore:
             DependencyUnavailable: nobody answers.
         """
         with self.breaker.guard("subscribe"):
-            line = await connect(self._url, self._timeout, self.size, listener)
+            sharded = self._lines.sharded
+            line = await self._lines.listen(_unsharded(listener) if sharded else listener, key)
         try:
-            yield Subscription(line)
+            yield Subscription(line, "S" if sharded else "")
         finally:
             line.hang_up()
+
+    def pool(self, key: str, **options: Any) -> BlockingConnectionPool:
+        """Connections of redis-py to the store that has a key, wherever that is at the time."""
+        return following.pool(self._url, partial(self._lines.address, key), **options)
 
     async def ping(self) -> None:
         """Ask for a sign of life, past the breaker: this is how a return is noticed.
@@ -129,12 +190,12 @@ class RedisStore:
             DependencyUnavailable: none came.
         """
         with self.breaker.probe():
-            await (await self._open()).send("PING")
+            await self._lines.ping()
 
     @property
     def in_use(self) -> int:
         """Commands that wait for their answers."""
-        return self._line.waiting if self._line else 0
+        return self._lines.waiting
 
 
 class Subscription:
@@ -142,17 +203,20 @@ class Subscription:
     of them arrives in its order.
     """
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, prefix: str) -> None:
         self._line = line
+        self._prefix = prefix  # of the commands: sharded or not
 
     def add(self, channels: Sequence[str]) -> None:
         """Ask for channels; each is heard from the moment that it is confirmed."""
         for start in range(0, len(channels), CHANNELS_AT_ONCE):
-            self._line.write("SUBSCRIBE", *channels[start : start + CHANNELS_AT_ONCE])
+            self._line.write(
+                f"{self._prefix}SUBSCRIBE", *channels[start : start + CHANNELS_AT_ONCE]
+            )
 
     def drop(self, *channels: str) -> None:
         """Ask for channels no more."""
-        self._line.write("UNSUBSCRIBE", *channels)
+        self._line.write(f"{self._prefix}UNSUBSCRIBE", *channels)
 
     def end(self) -> None:
         """Break the line."""
@@ -176,3 +240,17 @@ class Subscription:
             if not self._line.broken:
                 answered = partial(read, asked=time.monotonic())
                 self._line.send("PING").add_done_callback(answered)
+
+
+def _key_of(command: Sequence[Argument]) -> str:
+    """The first key; a command without one goes anywhere."""
+    return str(command[1]) if len(command) > 1 else ""
+
+
+def _unsharded(listener: Listener) -> Listener:
+    """For a listener, `smessage` and `ssubscribe` are what they are without the s."""
+
+    def heard(push: list[Any]) -> None:
+        listener([push[0].removeprefix("s"), *push[1:]])
+
+    return heard

@@ -18,12 +18,15 @@ from typing import Any, cast
 import hiredis
 from redis.asyncio.connection import SSLConnection, parse_url
 from redis.exceptions import (
+    AskError,
     BusyLoadingError,
+    MovedError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
     ResponseError,
+    TryAgainError,
 )
 from redis.exceptions import (
     ConnectionError as LineBroken,
@@ -40,7 +43,13 @@ ERRORS: dict[str, type[RedisError]] = {
     "OOM": OutOfMemoryError,
     "MASTERDOWN": BusyLoadingError,
     "CLUSTERDOWN": BusyLoadingError,
+    "TRYAGAIN": TryAgainError,
+    # It takes no writes now: too few replicas, or a disk that is full.
+    "NOREPLICAS": BusyLoadingError,
+    "MISCONF": BusyLoadingError,
 }
+# In a cluster: another node has the key's slot. These classes read the rest of the text.
+REDIRECTIONS: dict[str, type[AskError]] = {"MOVED": MovedError, "ASK": AskError}
 
 
 class Line(asyncio.Protocol):
@@ -135,10 +144,15 @@ class Line(asyncio.Protocol):
             if isinstance(reply, hiredis.PushNotification):
                 if self._listener:
                     self._listener(reply)
-            else:
+            elif self._waiting:
                 self._answer(reply)
+            else:  # a SUBSCRIBE was refused: who waits for its push would wait for ever
+                self.hang_up()
+                return
 
     def _answer(self, reply: Any) -> None:
+        if isinstance(reply, ReadOnlyError):  # no primary any more: it is to be looked for
+            self.hang_up()
         answer, _ = self._waiting.popleft()
         if answer.done():  # its caller gave up
             return
@@ -208,5 +222,7 @@ async def _introduce(line: Line, options: dict[str, Any]) -> None:
 
 
 def _error(text: str) -> RedisError:
-    kind, _, _ = text.partition(" ")
+    kind, _, rest = text.partition(" ")
+    if kind in REDIRECTIONS:
+        return REDIRECTIONS[kind](rest)
     return ERRORS.get(kind, ResponseError)(text)

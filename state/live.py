@@ -180,9 +180,14 @@ class Live:
         found: list[Any] = await self._redis.run(DEAD, [NODES, GONE], args)
         return [(node, beat) for node, beat in found]
 
+    async def nodes(self) -> list[str]:
+        """The nodes that live, or were not buried yet."""
+        found: list[str] = await self._redis.call("ZRANGE", NODES, 0, -1)
+        return found
+
     async def declare_gone(self, nodes: Sequence[str] | None = None) -> None:
         """Somebody who knows says so: these nodes, or all that ever beat, are dead."""
-        gone = nodes if nodes is not None else await self._redis.call("ZRANGE", NODES, 0, -1)
+        gone = nodes if nodes is not None else await self.nodes()
         if gone:
             await self._redis.call("SADD", GONE, *gone)
 

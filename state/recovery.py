@@ -8,6 +8,7 @@ its rooms, since a node hears of them in their order; so one id says what it mis
 | --- | --- | --- | --- |
 | `{log}:epoch` | random string | with the store: another one means another log | the log |
 | `{log}:last` | the newest id | with the store | the log |
+| `{log}:store` | the replication id of the primary that it was last seen on | with the store | the log |
 | `{log}:room:<room>` | stream: p packet, s the sid left out, t token | `retention` | TTL |
 | `{log}:once:<room>:<token>` | mark of an event that is published once | 30 s | TTL |
 | `{log}:session:<pid>` | hash sid, connection, player, epoch, start, since, left, proven, r:<room>, w:<player> | the session, then the window | `left`, `forget`; TTL |
@@ -27,7 +28,9 @@ from config.sections import Recovery as RecoverySettings
 from state.connect import Argument, RedisStore, Script
 
 PREFIX = "{log}:"
-LAST, EPOCH = PREFIX + "last", PREFIX + "epoch"
+LAST, EPOCH, STORE = PREFIX + "last", PREFIX + "epoch", PREFIX + "store"
+NODES = "nodes"  # the room of all nodes: what each does with its own sockets
+START_OVER = '{"do":"start over"}'  # to all nodes: events are lost, nobody goes on over that
 NOBODY = "-"
 IDS_PER_MS = 1_024
 ONCE_MS = 30_000  # a client that was not answered has asked again by then
@@ -37,6 +40,7 @@ SLACK_SECONDS = 15.0  # clocks, leases and a busy loop
 PUBLISH, OPEN, CLAIM = Script("log_publish"), Script("log_open"), Script("log_claim")
 SINCE, NOTE, LEAVE = Script("log_since"), Script("log_note"), Script("log_leave")
 POSITION = Script("log_position")
+POSITION_KEYS = (LAST, EPOCH, STORE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,8 @@ class Recovery:
         silence = limits.ping_seconds + limits.ping_timeout_seconds + SLACK_SECONDS
         self._silence_ms = int(silence * 1000)
         self._retention_ms = self._window_ms + self._silence_ms
+        # First of all on each new line: perhaps it leads to a promoted replica.
+        redis.greet(POSITION, POSITION_KEYS, self._position)
 
     # The log
 
@@ -118,6 +124,7 @@ class Recovery:
         kept, known = self._settings.events_per_room, self._newest
         args: list[Argument] = [channel(room), packet, skip or NOBODY, _epoch(), kept]
         args += [self._retention_ms, known, token, "" if since is None else since, ONCE_MS]
+        args.append(self._redis.publish)
         event_id = int(await self._redis.run(PUBLISH, keys, args))
         self.heard(event_id)
         return event_id
@@ -128,11 +135,12 @@ class Recovery:
 
     async def tell(self, room: str, text: str) -> None:
         """Publish what is no event."""
-        await self._redis.call("PUBLISH", channel(room), text)
+        await self._redis.call(self._redis.publish, channel(room), text)
 
     async def whisper(self, room: str, packet: str, skip: str | None) -> None:
         """Send an event that is not kept."""
-        await self._redis.call("PUBLISH", channel(room), f"0 {skip or NOBODY} {packet}")
+        text = f"0 {skip or NOBODY} {packet}"
+        await self._redis.call(self._redis.publish, channel(room), text)
 
     async def since(self, rooms: Mapping[str, int], proven: int) -> Since:
         """What was published to these rooms, to each after the id given, in its order.
@@ -160,8 +168,11 @@ class Recovery:
 
     async def position(self) -> tuple[str, int]:
         """The log's epoch, which begins now if there is none, and its newest id."""
-        epoch, last = await self._redis.run(POSITION, [LAST, EPOCH], [_epoch(), self._newest])
+        epoch, last = await self._redis.run(POSITION, POSITION_KEYS, self._position())
         return epoch, int(last)
+
+    def _position(self) -> list[Argument]:
+        return [_epoch(), self._newest, self._redis.publish, channel(NODES), START_OVER]
 
     async def begin_anew(self) -> None:
         """Events are lost for good: no session goes on over that."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -24,6 +25,7 @@ from state.connect import RedisStore
 from state.ids import new_id
 
 ALGORITHM = "HS256"
+KNOWN = 4_096  # tokens whose signatures are not computed again; some 4 MB
 MAX_CHARS = 4_096  # ours have some 300; what is longer is not worth decoding
 # A refresh that was under way while its family was revoked issues a token that ends a
 # little later than the others; no handler takes this long.
@@ -75,6 +77,8 @@ class Tokens:
         self._secret = secret
         self._seconds = settings.auth.access_seconds
         self.now = now
+        # What a signature covers does not change: who comes back is not verified anew.
+        self._verified = lru_cache(KNOWN)(self._verify)
 
     def issue(self, account: Account, family: str) -> tuple[str, int]:
         """A token of that sign-in, and the seconds that it lives."""
@@ -103,7 +107,7 @@ class Tokens:
             raise TokenExpired
         return claims
 
-    def _verified(self, token: str) -> Said:
+    def _verify(self, token: str) -> Said:
         if len(token) > MAX_CHARS:
             raise Unauthenticated
         key = self._secret.get_secret_value()

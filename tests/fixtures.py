@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -15,6 +16,7 @@ from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.embedded import EmbeddedDocuments, EmbeddedValkey
 from tests.harness import ADMIN, ADMIN_PASSWORD, SECRET, Server, Table, serving
+from tests.valkeys import a_cluster_of_one
 
 
 class Stores:
@@ -32,9 +34,13 @@ class Stores:
         self._run(self._start(data_dir))
 
     async def _start(self, data_dir: Path) -> None:
-        valkey = await self._stack.enter_async_context(EmbeddedValkey(data_dir))
         documents = await self._stack.enter_async_context(EmbeddedDocuments(data_dir))
-        self.redis_url, self.mongo_url = valkey.url, documents.url
+        self.mongo_url = documents.url
+        if os.environ.get("TEST_CLUSTER"):  # refuses keys of two slots in one step
+            self.redis_url = await self._stack.enter_async_context(a_cluster_of_one(data_dir))
+        else:
+            valkey = await self._stack.enter_async_context(EmbeddedValkey(data_dir))
+            self.redis_url = valkey.url
 
     def stop(self) -> None:
         """End both stores and the loop."""

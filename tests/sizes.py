@@ -1,10 +1,13 @@
-"""How much a test does: little by default, much with LONG=1 (scripts/test --long)."""
+"""How much a test does: little by default, much with LONG=1 (as scripts/test --chaos does)."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
+
 LONG = bool(os.environ.get("LONG"))
+ONLY_LONG = pytest.mark.skipif(not LONG, reason="LONG=1 is not set")
 
 DRIVERS = ["motor", "pymongo"] if LONG else ["motor"]
 """Of what is long and means the same to both, which the shorter contract tests prove."""

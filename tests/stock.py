@@ -47,6 +47,7 @@ class Proxy:
         """Cut, and listen no more."""
         assert self._server
         self._server.close()
+        await asyncio.sleep(0)  # who was just accepted gets his task, and is cut with the others
         self.cut()
         for task in list(self._tasks):
             task.cancel()

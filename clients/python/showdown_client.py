@@ -247,6 +247,29 @@ class Connected(TypedDict):
     pid: str
 
 
+class ConnectionView(TypedDict):
+    """A signed-in connection: its id, its node, who plays, from where, in which chat rooms."""
+
+    id: str
+    node: str
+    player_id: str
+    name: str
+    address: str
+    rooms: list[str]
+
+
+class Connections(TypedDict):
+    """The connections that were asked for: how many, by node, and some of them.
+
+    `complete`: every node answered; else there may be more.
+    """
+
+    total: int
+    complete: bool
+    nodes: list[NodeView]
+    connections: list[ConnectionView]
+
+
 class DeadLetter(TypedDict):
     """A job that has failed for good: after how many attempts, and why the last one did.
 
@@ -305,7 +328,14 @@ class Discard(TypedDict):
 
 
 Disconnect = Literal[
-    "slow_consumer", "draining", "token_revoked", "token_expired", "banned", "abuse", "replaced"
+    "slow_consumer",
+    "draining",
+    "token_revoked",
+    "token_expired",
+    "banned",
+    "abuse",
+    "replaced",
+    "kicked",
 ]
 
 
@@ -365,6 +395,13 @@ class Ended(TypedDict):
     at: int
     by: Person | None
     reason: str
+
+
+class EndedConnections(TypedDict):
+    """How many connections were ended; `complete`: every node answered when they were counted."""
+
+    ended: int
+    complete: bool
 
 
 class EndedGame(TypedDict):
@@ -785,6 +822,14 @@ class NewWebhook(TypedDict):
         ]
     ]
     description: NotRequired[str]
+
+
+class NodeView(TypedDict):
+    """A node that is believed to live: whether it answered in time, and what it counted."""
+
+    node: str
+    answered: bool
+    connections: int
 
 
 class Notification(TypedDict):

@@ -617,6 +617,43 @@ export interface paths {
         patch: operations["schedules_change"];
         trace?: never;
     };
+    "/api/v1/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count connections over all nodes, and look at some of them.
+         * @description A node that does not answer within a second is named, and `complete` is false.
+         */
+        get: operations["connections_find"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/connections/{player_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End all connections of a player, on whatever node. They are told `kicked`, and their clients do not come back by themselves; the player may sign in again. */
+        delete: operations["end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/moderation/reports": {
         parameters: {
             query?: never;
@@ -1047,7 +1084,7 @@ export interface components {
          * @description The codes of `server:disconnect`.
          * @enum {string}
          */
-        Disconnect: "slow_consumer" | "draining" | "token_revoked" | "token_expired" | "banned" | "abuse" | "replaced";
+        Disconnect: "slow_consumer" | "draining" | "token_revoked" | "token_expired" | "banned" | "abuse" | "replaced" | "kicked";
         /** @description The duel as the caller sees it. */
         DuelReply: {
             duel: components["schemas"]["DuelView"];
@@ -1875,6 +1912,26 @@ export interface components {
         Cleaned: {
             removed: number;
         };
+        /** @description A signed-in connection: its id, its node, who plays, from where, in which chat rooms. */
+        ConnectionView: {
+            id: string;
+            node: string;
+            player_id: string;
+            name: string;
+            address: string;
+            rooms: string[];
+        };
+        /**
+         * @description The connections that were asked for: how many, by node, and some of them.
+         *
+         *     `complete`: every node answered; else there may be more.
+         */
+        Connections: {
+            total: number;
+            complete: boolean;
+            nodes: components["schemas"]["NodeView"][];
+            connections: components["schemas"]["ConnectionView"][];
+        };
         /** @description Longer ones are none: what is hashed is bounded. */
         Credentials: {
             username: string;
@@ -1915,6 +1972,11 @@ export interface components {
             at: number;
             by: components["schemas"]["Person"] | null;
             reason: string;
+        };
+        /** @description How many connections were ended; `complete`: every node answered when they were counted. */
+        EndedConnections: {
+            ended: number;
+            complete: boolean;
         };
         /** @description An account; times in milliseconds, `username` is null for guests. */
         Export: {
@@ -2080,6 +2142,12 @@ export interface components {
             events: ("*" | "player.created" | "wallet.posted" | "duel.ended" | "purchase.granted" | "purchase.refunded" | "chat.reported")[];
             /** @default  */
             description?: string;
+        };
+        /** @description A node that is believed to live: whether it answered in time, and what it counted. */
+        NodeView: {
+            node: string;
+            answered: boolean;
+            connections: number;
         };
         /** @description The job, and where its state can be read. */
         Ordered: {
@@ -2463,6 +2531,8 @@ export type CharacterView = components['schemas']['CharacterView'];
 export type CharactersAnswer = components['schemas']['CharactersAnswer'];
 export type CheckView = components['schemas']['CheckView'];
 export type Cleaned = components['schemas']['Cleaned'];
+export type ConnectionView = components['schemas']['ConnectionView'];
+export type Connections = components['schemas']['Connections'];
 export type Credentials = components['schemas']['Credentials'];
 export type DeadLettersReply = components['schemas']['DeadLettersReply'];
 export type DeliveriesAnswer = components['schemas']['DeliveriesAnswer'];
@@ -2470,6 +2540,7 @@ export type DeliveryAnswer = components['schemas']['DeliveryAnswer'];
 export type DeliveryView = components['schemas']['DeliveryView'];
 export type Discard = components['schemas']['Discard'];
 export type Ended = components['schemas']['Ended'];
+export type EndedConnections = components['schemas']['EndedConnections'];
 export type Export = components['schemas']['Export'];
 export type FullHealth = components['schemas']['FullHealth'];
 export type Guest = components['schemas']['Guest'];
@@ -2491,6 +2562,7 @@ export type NewCharacter = components['schemas']['NewCharacter'];
 export type NewName = components['schemas']['NewName'];
 export type NewPassword = components['schemas']['NewPassword'];
 export type NewWebhook = components['schemas']['NewWebhook'];
+export type NodeView = components['schemas']['NodeView'];
 export type Ordered = components['schemas']['Ordered'];
 export type Person = components['schemas']['Person'];
 export type PlayerRecord = components['schemas']['PlayerRecord'];
@@ -10733,6 +10805,334 @@ export interface operations {
                 };
             };
             /** @description `dependency_unavailable`: MongoDB does not answer. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    connections_find: {
+        parameters: {
+            query?: {
+                /** @example global */
+                room?: string;
+                /** @example 0193e5a80b7716f3a95c */
+                player_id?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /**
+             * @description The connections that were asked for: how many, by node, and some of them.
+             *
+             *         `complete`: every node answered; else there may be more.
+             */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "total": 18,
+                     *       "complete": true,
+                     *       "nodes": [
+                     *         {
+                     *           "node": "n1",
+                     *           "answered": true,
+                     *           "connections": 1
+                     *         }
+                     *       ],
+                     *       "connections": [
+                     *         {
+                     *           "id": "0193e5a7c41f08b2d6e4",
+                     *           "node": "n1",
+                     *           "player_id": "0193e5a80b7716f3a95c",
+                     *           "name": "ann",
+                     *           "address": "address",
+                     *           "rooms": [
+                     *             "global"
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Connections"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. Both a room and a player are given. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
+    end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 0193e5a80b7716f3a95c */
+                player_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many connections were ended; `complete`: every node answered when they were counted. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "ended": 1,
+                     *       "complete": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EndedConnections"];
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store that this needs does not answer at the moment. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];

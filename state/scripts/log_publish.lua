@@ -3,7 +3,7 @@
 -- ARGV: channel, packet without its end, sid that is left out ('-' for none), epoch to begin
 --       if need be, events kept, ms that they are kept, the newest id that the caller knows
 --       of, the event's token, since when (ms) it may have been published ('' for not at
---       all), ms that a mark is kept
+--       all), ms that a mark is kept, the command that publishes
 -- Returns its id, 0 if it was published before.
 local now = now_ms()
 if ARGV[9] ~= '' then
@@ -34,5 +34,5 @@ redis.call('SET', KEYS[1], text)
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], text .. '-0', 'p', packet, 's', ARGV[3], 't', ARGV[8])
 redis.call('XTRIM', KEYS[3], 'MINID', '~', string.format('%.0f', (now - ARGV[6]) * 1024))
 redis.call('PEXPIRE', KEYS[3], ARGV[6])
-redis.call('PUBLISH', ARGV[1], text .. ' ' .. ARGV[3] .. ' ' .. packet)
+redis.call(ARGV[11], ARGV[1], text .. ' ' .. ARGV[3] .. ' ' .. packet)
 return text

@@ -23,7 +23,8 @@ from tests.harness import SECRET, Player, Server, Table
 
 # Keys of a living, quiet server that have no TTL.
 WEALTH = frozenset({f"{{boards}}:{name}:wealth" for name in ("built", "order", "places")})
-LASTING = frozenset({"{jobs}:epoch", "{live}:nodes", "{log}:last", "{log}:epoch"}) | WEALTH
+LOG = frozenset({"{log}:last", "{log}:epoch", "{log}:store"})
+LASTING = frozenset({"{jobs}:epoch", "{live}:nodes"}) | LOG | WEALTH
 PATIENCE = 30.0
 POLL = 0.05
 

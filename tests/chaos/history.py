@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 
 def check(
@@ -32,6 +33,33 @@ def check(
     for listener, texts in by_listener:
         assert texts == reference, f"{listener} and {first} part at {_parting(texts, reference)}"
     return reference
+
+
+def check_pieces(
+    acknowledged: Mapping[str, Sequence[str]], heard: Mapping[str, Sequence[Sequence[str]]]
+) -> None:
+    """Listeners were told that they missed something between their pieces. Nothing is missing
+    within one, nothing comes twice at all, and any two heard what they share in one order.
+    """
+    for listener, pieces in heard.items():
+        everything = [text for piece in pieces for text in piece]
+        doubled = [text for text, times in Counter(everything).items() if times > 1]
+        assert not doubled, f"{listener} heard twice: {doubled[:10]}"
+        for speaker, said in acknowledged.items():
+            for piece in pieces:
+                _without_gap(f"{listener} on {speaker}", piece, said)
+    orders = [[text for piece in pieces for text in piece] for pieces in heard.values()]
+    for order in orders[1:]:
+        shared = set(order) & set(orders[0])
+        one, other = ([text for text in texts if text in shared] for texts in (orders[0], order))
+        assert one == other, f"order differs at {_parting(one, other)}"
+
+
+def _without_gap(what: str, piece: Sequence[str], said: Sequence[str]) -> None:
+    places = {text: n for n, text in enumerate(said)}
+    found = [places[text] for text in piece if text in places]
+    gaps = [(a, b) for a, b in pairwise(found) if b != a + 1]
+    assert not gaps, f"{what}: {[(said[a], said[b]) for a, b in gaps[:5]]}"
 
 
 def _in_order(what: str, heard: Sequence[str], said: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,125 +25,30 @@ from tests.chaos.chaos_kit import (
     started,
     suspended,
     unharmed,
-    until,
 )
-from tests.chaos.history import check
-from tests.fixtures import Stores, on
-from tests.harness import Server, Table
+from tests.chaos.crowd import CLIENTS, LEASE, SECONDS, Crowd, behind, settings
+from tests.chaos.doubling import doubling
+from tests.fixtures import Stores
+from tests.harness import Table
 from tests.sizes import sized
-from tests.stock import Client, Clients, Proxy, proxied, stock_clients
+from tests.stock import Clients, Proxy, stock_clients
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.js, pytest.mark.timeout(600)]
 
-CLIENTS = sized("CHAOS_CLIENTS", 24, 60)
-SECONDS = sized("CHAOS_SECONDS", 2, 20)
+
 OUTAGES = sized("CHAOS_OUTAGES", 1, 3)
-ROOM = "room:crowd"
-LEASE = 1.0
-TOGETHER = 20
-PAUSE = 0.05  # between two messages of a speaker
-PATIENCE = 3.0  # for an answer; then it is said again with the same client_id
+PONG, NOOP = b"3probe", b"\r\n\r\n6"
 
 
-class Crowd:
-    """Clients in one room behind proxies, some of whom talk without end."""
-
-    def __init__(self, stock: Clients, table: Table, proxies: list[Proxy]) -> None:
-        self.proxies = proxies
-        self.members: list[Client] = []
-        self.said: dict[str, list[str]] = {}
-        self.refused: list[str] = []
-        self._stock = stock
-        self._table = table
-        self._over = asyncio.Event()
-        self._talking: list[asyncio.Task[None]] = []
-
-    async def gather(self, count: int, speakers: int = 4) -> None:
-        """Enter, a few at a time; the first ones begin to talk."""
-        for first in range(0, count, TOGETHER):
-            some = range(first, min(count, first + TOGETHER))
-            self.members += await asyncio.gather(*map(self._enter, some))
-        for member in self.members[:speakers]:
-            self.said[member.name] = []
-            self._talking.append(asyncio.create_task(self._talk(member)))
-
-    async def _enter(self, n: int) -> Client:
-        proxy = self.proxies[n % len(self.proxies)]
-        assert isinstance(proxy.target, Server)
-        tokens = (await self._table.guest(proxy.target.url, f"m{n}")).tokens
-        transports = ["polling", "websocket"] if n % 10 == 7 else ["websocket"]
-        member = await self._stock.open(proxy.url, tokens, transports=transports)
-        await member.ok("chat:join", room=ROOM)
-        return member
-
-    async def _talk(self, member: Client) -> None:
-        said = self.said[member.name]
-        while not self._over.is_set():
-            text = f"{member.name} {len(said)}"
-            await self._say(member, text)
-            said.append(text)
-            await asyncio.sleep(PAUSE)
-
-    async def _say(self, member: Client, text: str) -> None:
-        """Say it until it is acknowledged."""
-        while True:
-            key = text.replace(" ", "-")
-            answer = await member.ask("chat:send", PATIENCE, room=ROOM, text=text, client_id=key)
-            if answer and answer["ok"]:
-                return
-            if answer:
-                assert answer["error"]["retryable"], answer
-                self.refused.append(answer["error"]["code"])
-                await asyncio.sleep(PAUSE)
-
-    async def calm(self, seconds: float) -> None:
-        """Let some time pass in which everybody says something."""
-        before = await self._counts()
-        await asyncio.sleep(seconds)
-        await until(self._counts, lambda now: all(now[name] > before[name] for name in now))
-
-    async def _counts(self) -> dict[str, int]:
-        return {name: len(said) for name, said in self.said.items()}
-
-    async def judge(self) -> int:
-        """Everybody falls silent; how much was said, and all of that is as it must be."""
-        self._over.set()
-        await asyncio.gather(*self._talking)
-        for member in self.members:
-            for said in self.said.values():
-                last = said[-1]
-                await member.event("chat:message", partial(_says, last))
-        everything = check(self.said, {member.name: member.texts() for member in self.members})
-        return len(everything)
-
-    def connects(self) -> list[bool]:
-        """Whether each connection, but each member's first, was a recovered one."""
-        return [
-            told["recovered"]
-            for member in self.members
-            for told in [x for x in member.told if x["at"] == "connect"][1:]
-        ]
-
-
-def _says(text: str, message: dict[str, Any]) -> bool:
-    return bool(message["text"] == text)
+def pings(seconds: float) -> dict[str, object]:
+    """A connection that hangs is noticed within twice that."""
+    return {"LIMITS__PING_SECONDS": seconds, "LIMITS__PING_TIMEOUT_SECONDS": seconds}
 
 
 @pytest.fixture
 async def stock() -> AsyncIterator[Clients]:
     async with stock_clients() as clients:
         yield clients
-
-
-@asynccontextmanager
-async def behind(*servers: Server) -> AsyncIterator[list[Proxy]]:
-    """A proxy in front of each."""
-    async with AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(proxied(server)) for server in servers]
-
-
-def settings(stores: Stores, **more: object) -> dict[str, object]:
-    return on(stores, **quick(NODES__LEASE_SECONDS=LEASE, **more))
 
 
 async def test_two_nodes_are_restarted_in_turn_and_nobody_misses_anything(
@@ -218,12 +123,90 @@ async def test_a_node_that_stood_still_beyond_its_lease_does_not_act_on_it(
         unharmed(living, slow)
 
 
+class Saboteur(Proxy):
+    """Once it does `harm`, an upgrade fails after its probe was answered, and the last poll ends
+    after that: what a cut does to a client now and then by chance.
+    """
+
+    harm = False
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self.harm:
+            await super()._answer(reader, writer)
+        while data := await reader.read(65_536):
+            await asyncio.sleep(0.4 if data.endswith(NOOP) else 0)
+            writer.write(data)
+            await writer.drain()
+            if data.endswith(PONG):
+                await asyncio.sleep(0.1)
+                break
+        raise ConnectionResetError
+
+
+async def test_an_upgrade_that_is_cut_ends_by_the_ping_and_nothing_is_missed(
+    emptied: Stores, table: Table, stock: Clients
+) -> None:
+    """The stock client (engine.io-client 6.6) pauses its polling when the probe is answered, and
+    never polls again if the WebSocket ends before it has paused: only the missing ping tells
+    it, after `pingInterval` and `pingTimeout`.
+    """
+    async with started(**settings(emptied, **pings(1.5))) as server:
+        proxy = Saboteur(server)
+        await proxy.start()
+        speaker = await stock.open(server.url, (await table.guest(server.url)).tokens)
+        tokens = (await table.guest(server.url)).tokens
+        listener = await stock.open(proxy.url, tokens, transports=["polling", "websocket"])
+        for one in (speaker, listener):
+            await one.ok("chat:join", room="room:cut")
+        before = listener.now
+        proxy.harm = True
+        proxy.cut()
+        for n in range(5):
+            await speaker.ok("chat:send", room="room:cut", text=str(n))
+        await listener.next("disconnect", lambda told: told["reason"] == "ping timeout", before)
+        proxy.harm = False
+        recovered, _ = await listener.came_back(before)
+        await listener.event("chat:message", lambda message: message["text"] == "4", before)
+        assert recovered
+        assert listener.texts() == [str(n) for n in range(5)]
+        await proxy.stop()
+
+
+def _leaves(balance: int, entry: dict[str, Any]) -> bool:
+    return bool(entry["balance"] == balance)
+
+
+async def test_what_is_posted_twice_happens_once(
+    emptied: Stores, table: Table, stock: Clients
+) -> None:
+    """Long-polling over a proxy that repeats: the same words, keys and coins, once."""
+    async with started(**settings(emptied)) as server, doubling(server) as proxy:
+        tokens = [(await table.guest(server.url)).tokens for _ in range(2)]
+        polling = {"transports": ["polling"], "upgrade": False}
+        ann, bob = [await stock.open(proxy.url, one, **polling) for one in tokens]
+        for one in (ann, bob):
+            await one.ok("chat:join", room="room:double")
+        for n in range(10):
+            body = {"room": "room:double", "text": str(n), "client_id": f"d{n}"}
+            await ann.ok("chat:send", **body)
+            await ann.ok("wallet:transfer", to=bob.id, amount=1, key=f"d{n}")
+        await bob.event("chat:message", lambda message: message["text"] == "9")
+        for one, balance in ((ann, 990), (bob, 1_010)):
+            await one.event("wallet:changed", partial(_leaves, balance))
+            assert one.texts() == [str(n) for n in range(10)]
+            moved = [x for x in one.events("wallet:changed") if x["reason"] == "transfer"]
+            assert len(moved) == 10
+        assert proxy.doubled > 20
+
+
 async def test_lines_that_are_slow_and_cut_lose_nothing(
     emptied: Stores, table: Table, stock: Clients
 ) -> None:
+    # A cut upgrade leaves its client to the pings (above): sooner than our patience ends.
+    soon = settings(emptied, **pings(5))
     async with (
-        started(**settings(emptied)) as one,
-        started(**settings(emptied)) as other,
+        started(**soon) as one,
+        started(**soon) as other,
         behind(one, other, one) as proxies,
     ):
         crowd = Crowd(stock, table, proxies)

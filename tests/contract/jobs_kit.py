@@ -81,7 +81,7 @@ class Bench:
 
 
 def build(
-    stores: tuple[RedisStore, str, DocumentStore],
+    stores: tuple[RedisStore, DocumentStore],
     tasks: Sequence[Task[Any]],
     *,
     witness: Witness,
@@ -89,11 +89,11 @@ def build(
     now: Callable[[], int] = lambda: round(time.time() * 1000),
     **settings: Any,
 ) -> tuple[Bench, Supervisor]:
-    redis, url, documents = stores
+    redis, documents = stores
     metrics = Metrics()
     chosen = Settings(jobs=Jobs(**settings))
     names = [one.name for one in tasks] if hired else []
-    office = Office(chosen, url, redis, documents, now, metrics.jobs, tasks=tasks, hired=names)
+    office = Office(chosen, redis, documents, now, metrics.jobs, tasks=tasks, hired=names)
     boundary = Boundary(metrics, 10.0)
     world = cast("Any", SimpleNamespace(settings=chosen, now=now, jobs=office.queues))
     office.hire(world, Catalogue(dead_letters=(witness.told,)), boundary.guard, new_request_id)
@@ -102,7 +102,7 @@ def build(
 
 @asynccontextmanager
 async def working(
-    stores: tuple[RedisStore, str, DocumentStore], *tasks: Task[Any], **settings: Any
+    stores: tuple[RedisStore, DocumentStore], *tasks: Task[Any], **settings: Any
 ) -> AsyncIterator[Bench]:
     """Workers on these tasks for the length of a block."""
     bench, supervisor = build(stores, tasks, **{"witness": Witness(), **settings})

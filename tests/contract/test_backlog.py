@@ -105,7 +105,7 @@ async def test_what_nodes_tell_each_other_waits_in_the_same_order(
     line: Proxy, backlog: Backlog, redis: RedisStore
 ) -> None:
     pushes: asyncio.Queue[list[Any]] = asyncio.Queue()
-    async with redis.subscription(pushes.put_nowait) as ear:
+    async with redis.subscription(pushes.put_nowait, channel(ROOM)) as ear:
         ear.add([channel(ROOM), channel("nodes")])
         for _ in range(2):
             await pushes.get()

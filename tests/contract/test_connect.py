@@ -335,6 +335,15 @@ async def test_documents_are_found_in_order_and_no_more_than_asked_for(
     assert documents.in_use == 0
 
 
+async def test_a_replica_set_is_found_by_any_of_its_hosts(stores: Stores) -> None:
+    there = stores.mongo_url.replace("mongodb://", "mongodb://127.0.0.1:1,")
+    for driver in ("motor", "pymongo"):
+        settings = Mongo(driver=driver, database="test_hosts", timeout_seconds=15)
+        async with DocumentStore(there, settings) as store:
+            await store.ping()
+            assert await store.find("nothing", {}, sort=[("_id", 1)], limit=1) == []
+
+
 async def test_a_wrong_operation_is_no_outage(documents: DocumentStore) -> None:
     await documents.call("things", "insert_one", {"_id": 1})
     for _ in range(FAILURES + 1):

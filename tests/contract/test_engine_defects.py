@@ -16,15 +16,14 @@ from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.schedules import ScheduleBook
 from tests.contract.jobs_kit import Note, Witness, noting, working
-from tests.fixtures import Stores
 
-Both = tuple[RedisStore, str, DocumentStore]
+Both = tuple[RedisStore, DocumentStore]
 
 
 @pytest.fixture
-def both(redis: RedisStore, stores: Stores) -> Both:
+def both(redis: RedisStore) -> Both:
     nothing: Any = None  # no job here is of money
-    return redis, stores.redis_url, nothing
+    return redis, nothing
 
 
 async def test_a_handler_that_raises_cancelled_error_fails_and_its_worker_lives_on(

@@ -8,15 +8,15 @@ from typing import ClassVar
 
 import pytest
 
+from config.sections import Redis
 from game.errors import Conflict, DependencyUnavailable, IdempotencyMismatch, NotFound
 from handlers.base import TaskPayload
 from jobs.base import MONEY, GiveUpError, JobContext, RetryLaterError, Task, task
 from state.connect import RedisStore
 from state.documents import DocumentStore
 from tests.contract.jobs_kit import Bench, Note, Witness, build, noting, working
-from tests.fixtures import Stores
 
-Both = tuple[RedisStore, str, DocumentStore]
+Both = tuple[RedisStore, DocumentStore]
 
 
 class Pay(TaskPayload):
@@ -35,8 +35,8 @@ def paying(paid: list[str], *, fails: bool = False) -> Task[Pay]:
 
 
 @pytest.fixture
-async def both(redis: RedisStore, stores: Stores, documents: DocumentStore) -> Both:
-    return redis, stores.redis_url, documents
+async def both(redis: RedisStore, documents: DocumentStore) -> Both:
+    return redis, documents
 
 
 async def relayed(bench: Bench) -> None:
@@ -72,7 +72,8 @@ async def test_an_order_of_money_comes_back_after_redis_has_lost_everything(both
 
 async def test_an_order_of_money_is_taken_while_redis_is_away(both: Both) -> None:
     paid: list[str] = []
-    away = both[0], "redis://127.0.0.1:1/0", both[2]
+    nowhere = RedisStore("redis://127.0.0.1:1/0", Redis())
+    away = nowhere, both[1]
     bench, _ = build(away, [paying(paid), noting(Witness().note)], witness=Witness(), hired=False)
     await asyncio.to_thread(bench.queues.open)
     with pytest.raises(DependencyUnavailable):

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from tests.harness import ROOT, Server
+from tests.harness import ROOT
 
 SCRIPTS = ROOT / "tests" / "integration" / "js"
 SECONDS = 30.0
@@ -62,9 +62,9 @@ async def node(script: str, *arguments: str) -> AsyncIterator[Node]:
         await process.wait()
 
 
-async def check_upgrades(server: Server, clients: int, messages: int) -> list[dict[str, Any]]:
+async def check_upgrades(url: str, clients: int, messages: int) -> list[dict[str, Any]]:
     """All began with polling, ended with WebSocket, and heard everybody in order."""
-    async with node("upgrade.mjs", server.url, str(clients), str(messages)) as script:
+    async with node("upgrade.mjs", url, str(clients), str(messages)) as script:
         reports = [await script.line() for _ in range(clients)]
         assert await script.ended() == 0
     for report in reports:

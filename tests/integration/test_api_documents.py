@@ -54,6 +54,7 @@ async def test_all_that_is_documented_happens_as_documented(
     await session(lone, table)
     await chat(lone, table)
     await moderation(lone, table)
+    await connections(lone, table)
     await review(lone, table)
     await sanctions(lone, table)
     await presence(lone, table)
@@ -205,6 +206,14 @@ async def moderation(server: Server, table: Table) -> None:
     await moderator.do("chat:unmute", player_id=ann.id)
     for event in ("chat:mute", "chat:unmute"):
         assert await ann.fails(event, player_id=ann.id) == "forbidden"
+
+
+async def connections(server: Server, table: Table) -> None:
+    admin, ann = await table.admin(server.url), await table.seat(server.url)
+    for method, path in (("GET", "/connections"), ("DELETE", f"/connections/{ann.id}")):
+        for player, status in ((ann, 403), (admin, 200)):
+            token = player.tokens["access_token"]
+            assert (await table.call(method, server.url, path, token=token))[0] == status
 
 
 async def review(server: Server, table: Table) -> None:

@@ -54,7 +54,7 @@ async def check_duel(said: dict[str, Any]) -> None:
 
 
 async def test_clients_change_their_transport_while_others_talk(lone: Server) -> None:
-    await check_upgrades(lone, clients=8, messages=20)
+    await check_upgrades(lone.url, clients=8, messages=20)
 
 
 @pytest.mark.slow

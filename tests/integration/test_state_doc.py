@@ -39,7 +39,7 @@ PLACES = {
 AFTER_A_CRASH = {"{live}:gone"}
 FOR_MILLISECONDS = {"{match}:pairs", "{match}:pair:<duel>"}  # tests/contract/test_matches.py
 WEALTH = {f"{{boards}}:{name}:wealth" for name in ("built", "order", "places")}
-WITH_THE_STORE = {"{log}:epoch", "{log}:last", "{jobs}:epoch", *WEALTH}
+WITH_THE_STORE = {"{log}:epoch", "{log}:last", "{log}:store", "{jobs}:epoch", *WEALTH}
 # The engine's own keys: what comes up in a run is checked, not all of them do.
 QUEUES = "{bull}:"
 WRONG_PASSWORDS = 6

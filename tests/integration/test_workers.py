@@ -110,7 +110,7 @@ async def test_a_session_changes_to_websocket_through_the_other_worker(
 
 @pytest.mark.js
 async def test_javascript_clients_change_their_transport_on_both_workers(workers: Server) -> None:
-    reports = await check_upgrades(workers, clients=8, messages=20)
+    reports = await check_upgrades(workers.url, clients=8, messages=20)
     assert len({report["node"] for report in reports}) == 2
 
 

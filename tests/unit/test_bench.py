@@ -8,7 +8,7 @@ import pytest
 from bench import report
 from bench.base import NODE, OURS, Scenario
 from bench.client import Client, Group, Load
-from server.transport import websocket_frame
+from server.websocket import websocket_frame
 
 BROADCAST = b'42["chat:typing",{"room":"a"}]'
 

@@ -33,6 +33,7 @@ FOLDERS = (
     "jobs",
     "server",
     "bench",
+    "loadtest",
     "scripts",
     "tests",
     "docs",

@@ -1,6 +1,6 @@
-"""The places where server/transport.py, broadcast.py, sockets.py and metrics.py take hold of
-python-engineio, python-socketio and prometheus-client. An upgrade that moves one of them fails
-here, by its name, before it fails in a way that is harder to read.
+"""The places where server/transport.py, websocket.py, broadcast.py, sockets.py and metrics.py take
+hold of python-engineio, python-socketio, aiohttp and prometheus-client. An upgrade that moves one
+of them fails here, by its name, before it fails in a way that is harder to read.
 """
 
 from __future__ import annotations
@@ -8,12 +8,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import engineio
 import pytest
 import socketio
-from engineio import exceptions, packet
+from aiohttp import WSMsgType
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.web_protocol import RequestHandler
+from engineio import exceptions, packet, payload
 from engineio.async_drivers import aiohttp as driver
 from engineio.async_socket import AsyncSocket
 from engineio.base_socket import BaseSocket
@@ -23,8 +26,10 @@ from config.sections import Limits
 from server.broadcast import Clients
 from server.engine import Engine
 from server.metrics import SECONDS, Metrics
+from server.packets import Message
 from server.sockets import SocketServer
-from server.transport import GameSocket, Message
+from server.transport import PACKETS_PER_POLL, GameSocket
+from server.websocket import OVER, WebSocket
 
 CHECKED = {
     "python-engineio": "4.15.1",
@@ -66,7 +71,6 @@ CALLS: list[tuple[Callable[..., Any], set[str]]] = [
         | {"connected", "upgraded", "cors_allowed_origins", "disconnect", "_ok", "_bad_request"},
     ),
     (AsyncSocket.handle_get_request, {"upgrading", "upgraded", "poll", "upgrade_protocols"}),
-    (AsyncSocket.poll, {"queue", "ping_interval", "ping_timeout"}),
     (engineio.AsyncServer.disconnect, {"close"}),
     (
         BaseSocket.__init__,
@@ -81,13 +85,13 @@ REPLACED: list[tuple[type, type, set[str]]] = [
     (
         Engine,
         engineio.AsyncServer,
-        {"generate_id", "handle_request", "_handle_connect", "_ok"},
+        {"generate_id", "handle_request", "_handle_connect", "_ok", "create_queue"},
     ),
     (
         GameSocket,
         AsyncSocket,
         {"send", "handle_get_request", "handle_post_request", "_upgrade_websocket"}
-        | {"schedule_ping", "close"},
+        | {"schedule_ping", "close", "poll"},
     ),
     (SocketServer, socketio.AsyncServer, {"_engineio_server_class"}),
 ]
@@ -145,10 +149,50 @@ async def test_an_engine_takes_the_options_that_it_is_given() -> None:
 
 
 async def test_a_socket_begins_as_theirs_does() -> None:
-    socket = GameSocket(Engine(limits=Limits(), node="n"), "sid", None)  # type: ignore[arg-type]
+    socket = GameSocket(Engine(limits=Limits(), node="n"), "sid", "")
     state = (socket.connected, socket.upgrading, socket.upgraded, socket.closing, socket.closed)
     assert state == (False,) * 5
-    assert socket.queue.empty()
+    assert socket.queue is None  # ours keep a list for polls
+
+
+def test_a_connection_can_be_taken_from_aiohttp() -> None:
+    slots = {*RequestHandler.__slots__, *BaseProtocol.__slots__}
+    assert {"_message_tail", "_buffer_paused", "transport", "_manager"} <= slots
+    ends = set(RequestHandler.connection_lost.__code__.co_names)
+    # It hangs up what it still holds, and nothing else; its task goes on to our answer.
+    assert {"_manager", "connection_lost", "force_close", "handler_cancellation"} <= ends
+    assert {"transport", "close"} <= set(RequestHandler.force_close.__code__.co_names)
+    answers = set(RequestHandler.finish_response.__code__.co_names)
+    assert {"prepare", "write_eof", "_parser"} <= answers
+
+
+async def test_the_frame_reader_slows_down_who_is_not_read() -> None:
+    class Wire:
+        paused = False
+
+        def is_closing(self) -> bool:
+            return False
+
+        def pause_reading(self) -> None:
+            self.paused = True
+
+        def resume_reading(self) -> None:
+            self.paused = False
+
+    wire = Wire()
+    ws = WebSocket(cast("Any", wire), 65_536)
+    frame = b"\x81\xfe\x40\x00" + bytes(4) + b"x" * 0x4000  # 16 KiB, masked with zeros
+    ws.data_received(frame * 12)
+    assert wire.paused
+    for _ in range(12):
+        kind, data, _ = await ws.read()
+        assert (kind, len(data)) == (WSMsgType.TEXT, 0x4000)
+    assert not wire.paused
+    ws.data_received(b"\x89\x80" + bytes(4))
+    assert (await ws.read()).type is WSMsgType.PING
+    ws.connection_lost(None)
+    with pytest.raises(OVER):
+        await ws.read()
 
 
 def test_a_request_is_translated_with_what_we_read() -> None:
@@ -167,6 +211,7 @@ def test_packets_have_the_types_and_the_cache_that_we_use() -> None:
     message.data = "b"
     assert message.encode(b64=True) == "4a"
     assert packet.Packet(encoded_packet="bAQI=").data == b"\x01\x02"
+    assert payload.Payload.max_decode_packets == PACKETS_PER_POLL
     for error in (exceptions.UnknownPacketError, exceptions.ContentTooLongError):
         assert issubclass(error, exceptions.EngineIOError)
 

@@ -14,7 +14,9 @@ from wsproto.frame_protocol import FrameProtocol
 
 from config.sections import Limits
 from server.engine import Engine
-from server.transport import BINARY_FRAME, GameSocket, Message, websocket_frame
+from server.packets import Message, frame_of
+from server.transport import PACKETS_PER_POLL, GameSocket
+from server.websocket import BINARY_FRAME, websocket_frame
 
 SIZES = (0, 1, 125, 126, 127, 65_535, 65_536, 200_000)
 
@@ -73,14 +75,14 @@ class Node:
         self.engine.on_message = self._message
         self.messages: list[str | bytes] = []
 
-    async def _disconnected(self, sid: str) -> None:
-        self.gone.append(sid)
+    async def _disconnected(self, socket: GameSocket) -> None:
+        self.gone.append(socket.sid)
 
-    async def _message(self, _: str, data: str | bytes) -> None:
+    async def _message(self, _: GameSocket, data: str | bytes) -> None:
         self.messages.append(data)
 
     def socket(self) -> GameSocket:
-        made = GameSocket(self.engine, self.engine.generate_id(), cast("Any", None))
+        made = GameSocket(self.engine, self.engine.generate_id(), "127.0.0.1")
         self.engine.sockets[made.sid] = made
         return made
 
@@ -96,6 +98,25 @@ async def test_what_is_posted_waits_for_a_poll_in_its_order() -> None:
         socket.post(Message(text))
     assert 0 < socket.waiting_bytes <= len("4a4b4c")
     assert await waiting(socket) == ["4a", "4b", "4c"]
+
+
+async def test_a_poll_brings_no_more_than_a_stock_client_takes() -> None:
+    socket = Node().socket()
+    texts = [str(number) for number in range(PACKETS_PER_POLL + 4)]
+    for text in texts:
+        socket.post(Message(text))
+    taken = await waiting(socket)
+    assert len(taken) == PACKETS_PER_POLL
+    assert 0 < socket.waiting_bytes <= 4 * len("4nn")
+    assert taken + await waiting(socket) == ["4" + text for text in texts]
+    assert socket.waiting_bytes == 0
+
+
+async def test_a_binary_message_fits_both_transports() -> None:
+    pkt = packet.Packet(packet.MESSAGE, b"\x01\x02")
+    assert read(frame_of(pkt)) == [("BINARY", b"\x01\x02")]
+    assert payload.Payload(packets=[pkt]).encode() == "bAQI="
+    assert read(frame_of(pkt)) == [("BINARY", b"\x01\x02")]
 
 
 async def test_what_is_held_comes_after_what_is_released_first() -> None:
@@ -165,7 +186,7 @@ async def test_a_close_ends_although_the_application_fails() -> None:
     node = Node()
     socket = node.socket()
 
-    async def fail(_: str) -> None:
+    async def fail(_: GameSocket) -> None:
         raise ValueError
 
     node.engine.on_disconnect = fail

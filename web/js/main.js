@@ -189,7 +189,7 @@ const count = (messages) => `${messages} message${messages === 1 ? "" : "s"}`;
 
 /** @param {ErrorObject} error */
 function refused(error) {
-  if (error.code === "abuse" || error.code === "replaced") {
+  if (["abuse", "replaced", "kicked"].includes(error.code)) {
     showState("refused");
     byId("banner-text").textContent = `${error.detail} This page has stopped.`;
     return;

@@ -1,0 +1,1 @@
+"""Load on any Showdown server, and a look at what it does with it: scripts/loadtest."""
