@@ -15,8 +15,8 @@ from tests.harness import Server, Table
 from tests.sizes import sized
 from tests.stock import Client, Clients, Proxy, proxied
 
-CLIENTS = sized("CHAOS_CLIENTS", 60, 300)
-SECONDS = sized("CHAOS_SECONDS", 4, 30)
+CLIENTS = sized("CHAOS_CLIENTS", 24, 300)
+SECONDS = sized("CHAOS_SECONDS", 2, 30)
 ROOM = "room:crowd"
 LEASE = 1.0
 TOGETHER = 20

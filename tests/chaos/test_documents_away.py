@@ -24,6 +24,7 @@ from tests.chaos.chaos_kit import (
     until,
 )
 from tests.harness import Player, Server, Table
+from tests.sizes import DRIVERS
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
@@ -31,7 +32,7 @@ ROOM = "room:archive"
 TIMEOUT = 1.0
 
 
-@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+@pytest.mark.parametrize("driver", DRIVERS)
 async def test_chat_goes_on_without_the_archive_which_catches_up(
     tmp_path: Path, table: Table, driver: str
 ) -> None:

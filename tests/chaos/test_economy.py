@@ -21,7 +21,7 @@ from tests.harness import Server, Table
 from tests.sizes import sized
 
 GAMBLERS = sized("GAMBLERS", 24, 200)
-SECONDS = sized("GAMBLING_SECONDS", 10, 60)
+SECONDS = sized("GAMBLING_SECONDS", 7, 60)
 START = 1_000
 
 

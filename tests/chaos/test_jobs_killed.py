@@ -1,6 +1,6 @@
 """Workers and Valkey are killed while there is much to do: nothing is lost, nothing done twice.
 
-CHAOS_JOBS=10000 and CHAOS_TICK_SECONDS=300 make them long.
+CHAOS_JOBS and CHAOS_TICK_SECONDS make them longer.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from tests.chaos.chaos_kit import on_stores_of, quick, store_pid
 from tests.harness import ADMIN, ADMIN_PASSWORD, Server, Table
 from tests.integration.errands import ERRANDS
 from tests.integration.office_kit import OfficeServer, Operator, WorkServer
+from tests.sizes import sized
 
-JOBS = int(os.environ.get("CHAOS_JOBS", "300"))
-TICK_SECONDS = float(os.environ.get("CHAOS_TICK_SECONDS", "5"))
-WORKERS = 3
+JOBS = sized("CHAOS_JOBS", 150, 10_000)
+TICK_SECONDS = sized("CHAOS_TICK_SECONDS", 4, 300)
+WORKERS = sized("CHAOS_WORKERS", 2, 3)
 SCHEDULES = 20
 FAILING = 25  # one in so many jobs is made to fail
 KILL_SECONDS = 0.7

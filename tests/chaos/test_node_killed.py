@@ -20,6 +20,7 @@ from tests.chaos.chaos_kit import (
 )
 from tests.fixtures import Stores, on
 from tests.harness import Player, Table
+from tests.sizes import ONLY_LONG
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
@@ -103,6 +104,7 @@ async def _hears(watcher: Player, expected: dict[str, str], seconds: float = 60.
                     del missing[player]
 
 
+@ONLY_LONG  # it waits for a lease of the usual length
 async def test_with_the_usual_settings_it_takes_less_than_a_minute(
     emptied: Stores, table: Table
 ) -> None:

@@ -1,7 +1,7 @@
 """Under steady talk nodes and Redis die, stand still and are restarted, and lines are cut:
 what was acknowledged everybody sees, once and in one order. Stock JavaScript clients.
 
-CHAOS_CLIENTS and CHAOS_SECONDS make it larger and longer.
+CHAOS_CLIENTS, CHAOS_SECONDS and CHAOS_OUTAGES make it larger and longer.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ from tests.chaos.crowd import CLIENTS, LEASE, SECONDS, Crowd, behind, settings
 from tests.chaos.doubling import doubling
 from tests.fixtures import Stores
 from tests.harness import Table
+from tests.sizes import sized
 from tests.stock import Clients, Proxy, stock_clients
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.js, pytest.mark.timeout(600)]
 
 
+OUTAGES = sized("CHAOS_OUTAGES", 1, 3)
 PONG, NOOP = b"3probe", b"\r\n\r\n6"
 
 
@@ -240,7 +242,7 @@ async def test_who_stays_connected_while_redis_is_away_misses_nothing(
         crowd = Crowd(stock, table, proxies)
         await crowd.gather(min(CLIENTS, 20), speakers=8)
         probe = Probe(table)
-        for _ in range(2):
+        for _ in range(OUTAGES):
             await crowd.calm(0.5)
             with trouble(tmp_path, "valkey"):
                 await probe.red("redis", one, other)

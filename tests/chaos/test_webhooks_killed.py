@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from contextlib import suppress
 from typing import Any
@@ -15,8 +14,9 @@ import socketio
 from tests.fixtures import Stores, on
 from tests.harness import Player, Server, Table
 from tests.integration.receiver import Receiver, operator, receiver
+from tests.sizes import sized
 
-KILLS = int(os.environ.get("CHAOS_KILLS", "2"))
+KILLS = sized("CHAOS_KILLS", 2, 20)
 SETTINGS: dict[str, Any] = {
     "WEBHOOKS__PRIVATE": "true",
     "WEBHOOKS__RETRY_SECONDS": "0.2," * 50,

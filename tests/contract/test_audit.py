@@ -25,7 +25,10 @@ from state.stakes import Stakes
 from state.withdrawals import Withdrawals
 from tests.contract.accounts_kit import Clock
 from tests.contract.economy_kit import SETTINGS, START, new_ledger, send
+from tests.sizes import DRIVERS
 from tests.unit.test_blackjack import seed_of
+
+pytestmark = pytest.mark.parametrize("documents", DRIVERS, indirect=True)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from state.shop import Shop
 from state.stakes import Stakes
 from tests.contract.accounts_kit import Clock
 from tests.contract.economy_kit import SETTINGS, START, check_books, new_ledger, send
-from tests.sizes import sized
+from tests.sizes import DRIVERS, sized
 
 ITEMS = ("padlock", "lockpick", "golden-deck")
 WHO = st.integers(0, 2)
@@ -143,6 +143,7 @@ class Everything:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("documents", DRIVERS, indirect=True)
 @settings(
     max_examples=sized("CONSERVATION_LAWS", 12, 200),
     deadline=None,

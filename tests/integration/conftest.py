@@ -53,6 +53,7 @@ def lone(pair: tuple[Server, Server]) -> Server:
 def limited(session_host: Host) -> Server:
     """A server with the limits of protocol.md, and some that a test reaches sooner."""
     return session_host.start(
+        JOBS__WORKERS=False,
         LIMITS__AUTH_PER_MINUTE=20,
         LIMITS__CONNECTIONS_PER_ADDRESS=7,
         LIMITS__AUTH_SECONDS=0.7,

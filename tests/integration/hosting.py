@@ -29,7 +29,8 @@ class Host:
         """One more server, until the host stops.
 
         All keep little of a chat room in Redis, so that tests get to the archive: any of
-        them may be the one that archives a room.
+        them may be the one that archives a room. JOBS__WORKERS=False for those that order no
+        jobs saves a processor: looking for jobs takes a server a few per cent of one.
         """
         server = kind(**on(self._stores, **{"CHAT__TAIL": 50, **settings}))
         self._servers.append(server)

@@ -113,6 +113,7 @@ async def test_a_refused_text_costs_nothing(strict: Server, table: Table) -> Non
 def stern(host: Host) -> Server:
     """One message in half a minute, a short ladder, and little time to think again."""
     return host.start(
+        JOBS__WORKERS=False,
         LIMITS__CHAT_MESSAGES=1,
         LIMITS__CHAT_WINDOW_SECONDS=30,
         CHAT__MUTE_SECONDS="[1, 2, 3]",

@@ -17,13 +17,13 @@ HOLD_ALL = [0, 1, 2, 3, 4]
 @pytest.fixture(scope="module")
 def hasty(host: Host) -> Server:
     """Challenges and rounds are over soon."""
-    return host.start(DUELS__CHALLENGE_SECONDS=0.8, DUELS__ROUND_SECONDS=1.2)
+    return host.start(JOBS__WORKERS=False, DUELS__CHALLENGE_SECONDS=0.8, DUELS__ROUND_SECONDS=1.2)
 
 
 @pytest.fixture(scope="module")
 def fickle(host: Host) -> Server:
     """Who is away is soon taken for gone."""
-    return host.start(DUELS__RECONNECT_SECONDS=1.2)
+    return host.start(JOBS__WORKERS=False, DUELS__RECONNECT_SECONDS=1.2)
 
 
 async def started(first: Server, second: Server, table: Table) -> Fight:

@@ -82,6 +82,7 @@ async def test_a_refreshed_session_belongs_to_the_newer_sign_in(lone: Server, ta
 def brief(host: Host) -> Server:
     """A server that asks often for signs of life, and has room for two, and three to come."""
     return host.start(
+        JOBS__WORKERS=False,
         LIMITS__PING_SECONDS=0.3,
         LIMITS__PING_TIMEOUT_SECONDS=0.3,
         LIMITS__CONNECTIONS_PER_NODE=2,

@@ -9,8 +9,10 @@ import pytest
 from tests.fixtures import Stores, on
 from tests.harness import Player, Server, Table, serving
 from tests.integration.hosting import Host
+from tests.sizes import LONG
 
 START = 1_000
+DELAYS = (0.0, 0.004, 0.008, 0.012) if LONG else (0.004, 0.012)
 
 
 async def balance(player: Player) -> int:
@@ -87,7 +89,7 @@ async def test_a_node_killed_while_it_begins_or_ends_a_duel_loses_no_coin(
     lease = {"NODES__LEASE_SECONDS": 3, "NODES__HEARTBEAT_SECONDS": 0.5}
     settings = on(emptied, DUELS__CHALLENGE_SECONDS=3, **lease)
     async with serving(**settings) as witness:
-        for delay in (0.0, 0.004, 0.008, 0.012):
+        for delay in DELAYS:
             async with serving(**settings) as doomed:
                 ann = await table.seat(witness.url, "ann")
                 bob = await table.seat(doomed.url, "bob")

@@ -53,6 +53,7 @@ def test_the_validator_of_openapi_finds_nothing(documents: Contract) -> None:
 
 
 @pytest.mark.js
+@pytest.mark.slow
 def test_the_parser_of_asyncapi_finds_nothing(documents: Contract) -> None:
     said = json.loads(run("tests/unit/validate_asyncapi.mjs", "docs/api/asyncapi.json"))
     assert said == {"operations": len(documents.live.document["operations"]), "found": []}
