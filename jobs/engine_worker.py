@@ -105,9 +105,15 @@ def _delay(_made: int, _type: str, error: Exception, _job: Any) -> int:
 
 
 class _Worker(bullmq.Worker):
-    """BullMQ's, which waits for its limits, and keeps nothing when it closes."""
+    """BullMQ's, which waits for its limits, asks for one job at a time while there is none, and
+    keeps nothing when it closes.
+    """
 
     limitUntil: int  # noqa: N815 - BullMQ's name
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._idle = asyncio.Lock()
 
     async def waitForJob(self) -> int:  # noqa: N802 - BullMQ's name
         """As BullMQ, but a rate that is used up is waited for: there it is never read."""
@@ -119,7 +125,19 @@ class _Worker(bullmq.Worker):
         return waited
 
     async def getNextJob(self, token: str) -> Any:  # noqa: N802 - BullMQ's name
-        """As BullMQ, but what comes while we close goes back: there nobody would run it."""
+        """As BullMQ, but while the queue is empty one of us waits, where BullMQ lets every
+        other ask in vain each time; and what comes while we close goes back: there nobody
+        would run it.
+        """
+        if self.drained:
+            async with self._idle:
+                if self.closing:
+                    return None
+                if self.drained:
+                    return await self._next(token)
+        return await self._next(token)
+
+    async def _next(self, token: str) -> Any:
         job = await super().getNextJob(token)
         if job and self.closing:
             await _hand_back(job, token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import Any
 
@@ -52,6 +53,23 @@ async def test_a_worker_that_stops_without_a_word_is_replaced(both: Both) -> Non
         worker._worker._worker.closed = True  # as after its loop gave up
         await bench.until(lambda: not worker.healthy)
         assert (await bench.ended(await bench.order("still")))["state"] == "completed"
+
+
+async def scripts_run(redis: RedisStore) -> int:
+    stats = str(await redis.call("INFO", "commandstats"))
+    return sum(map(int, re.findall(r"cmdstat_evalsha:calls=(\d+)", stats)))
+
+
+async def test_while_a_queue_is_empty_one_asks_for_all(both: Both) -> None:
+    witness = Witness()
+    async with working(both, noting(witness.note, concurrency=32), witness=witness) as bench:
+        await bench.ended(await bench.order("first"))
+        before = await scripts_run(both[0])
+        await asyncio.sleep(2.2)  # BullMQ alone: 31 in vain each second
+        assert await scripts_run(both[0]) - before < 12
+        ids = [await bench.order(str(n)) for n in range(40)]
+        for one in ids:
+            await bench.ended(one)
 
 
 async def test_idle_workers_keep_their_connections_and_many_ends_at_once_find_one(
