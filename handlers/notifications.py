@@ -123,8 +123,9 @@ async def settings(cmd: Choices, ctx: Context) -> SettingsReply:
 
 
 async def forget(world: World, player_id: str) -> None:
-    """What was kept for a player, and how his account is reached."""
+    """What was kept for a player, what others were told of him, and how he is reached."""
     await world.outbound.mailboxes.delete(player_id)
+    await world.outbound.mailboxes.forget_sender(player_id)
     with suppress(NotFound):  # gone in an earlier pass
         player = await world.accounts.player(player_id)
         await world.outbound.contacts.delete(player.account_id)

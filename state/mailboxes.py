@@ -2,7 +2,9 @@
 
 | collection | document | indexes |
 | --- | --- | --- |
-| `mailboxes` | `{_id: player, items: [Notification], expires_at}` | `expires_at`, which deletes |
+| `mailboxes` | `{_id: player, items: [Notification], expires_at}` | a |
+
+a: `expires_at`, which deletes; `items.by.id`, for whoever is to be forgotten.
 
 A box is one document, so that its bound holds by construction and what is unread can be counted.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 from config.outbound import Notifications as Settings
@@ -89,6 +92,19 @@ class Mailboxes:
     async def delete(self, player_id: str) -> None:
         """Forget them all."""
         await self._documents.call("mailboxes", "delete_one", {"_id": player_id})
+
+    async def forget_sender(self, player_id: str) -> None:
+        """Take what a player did out of all boxes: his name is in it."""
+        query = {"items.by.id": player_id}
+        boxes = self._documents.each("mailboxes", query, sort=[("_id", 1)])
+        for owner in [one["_id"] async for one in boxes]:
+            await self._documents.transaction(partial(self._without, owner, player_id))
+
+    async def _without(self, owner: str, player_id: str, tx: Transaction) -> None:
+        found = await tx.call("mailboxes", "find_one", {"_id": owner})
+        if found:
+            kept = [one for one in found["items"] if (one["by"] or {}).get("id") != player_id]
+            await self._save(tx, owner, kept, fresh=False)
 
     async def _items(self, player_id: str) -> list[Notification]:
         """The newest first."""

@@ -11,6 +11,7 @@ INDEXES: tuple[tuple[str, list[tuple[str, int]], Document], ...] = (
     ("lanes", [("due_at", 1)], {"sparse": True}),
     ("lanes", [("webhook", 1)], {}),
     ("mailboxes", [("expires_at", 1)], {"expireAfterSeconds": 0}),
+    ("mailboxes", [("items.by.id", 1)], {}),
 )
 COLLECTIONS = ("webhooks", "contacts")
 """Without one of their own: made now, since a transaction does not always make them."""

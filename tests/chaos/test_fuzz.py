@@ -192,6 +192,7 @@ async def test_messages_of_junk_leave_no_trace(emptied: Stores, table: Table) ->
             LIMITS__PING_TIMEOUT_SECONDS=2,
             # Full at once, so that it stays what it is.
             MONGO__POOL_SIZE=1,
+            JOBS__WORKERS=False,  # their tasks and connections come and go by themselves
         ),
     )
     async with started(**settings) as server, visiting() as http:
@@ -237,7 +238,7 @@ async def _still_well(table: Table, server: Server, guest: Player) -> None:
 async def test_with_the_usual_limits_who_sends_junk_is_sent_away(
     emptied: Stores, table: Table
 ) -> None:
-    settings = on(emptied, MONGO__POOL_SIZE=1)  # full at once
+    settings = on(emptied, MONGO__POOL_SIZE=1, JOBS__WORKERS=False)  # full at once
     async with started(**settings) as server, visiting() as http:
         guest = await table.guest(server.url)
         fuzz = Fuzz(server, http, guest.tokens)

@@ -31,6 +31,7 @@ SETTINGS = {
     "LIMITS__PING_SECONDS": 2,
     "LIMITS__PING_TIMEOUT_SECONDS": 2,
     "MONGO__POOL_SIZE": 1,  # full at once, so that it stays what it is
+    "JOBS__WORKERS": False,  # whose tasks and connections come and go by themselves
 }
 
 Visit = Callable[[Clients], Awaitable[None]]

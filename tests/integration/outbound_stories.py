@@ -35,6 +35,7 @@ async def webhooks(server: Server, table: Table) -> None:
     assert (await ann.call("GET", f"{path}/deliveries"))[0] == 403
     assert (await ann.call("DELETE", path))[0] == 403
     assert (await admin.call("DELETE", path))[0] == 204
+    await admin.player.leave()
 
 
 async def notifications(server: Server, table: Table, documents: Contract) -> None:

@@ -34,7 +34,6 @@ ELSEWHERE = {
     ("on.server.notice", True),  # tests/integration/test_audit.py
     ("on.webhook.disabled", True),  # tests/integration/test_webhooks.py
     ("webhooks_replay", True),  # as above
-    ("on.withdrawal.changed", True),  # tests/integration/test_withdrawals.py
 }
 HOLD_ALL = [0, 1, 2, 3, 4]
 

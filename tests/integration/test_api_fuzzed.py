@@ -13,7 +13,7 @@ from tests.harness import ROOT, Server, Table
 from tests.sizes import sized
 
 CONFIG = ROOT / "tests" / "integration" / "schemathesis.toml"
-LAST = ("change_password", "delete", "logout")
+LAST = ("change_password", "deletion_delete", "logout")
 KNOWN = ("username", "password")
 SECONDS = sized("SCHEMATHESIS_SECONDS", 8, 60)  # of fuzzing, all calls together
 PATIENCE = 80 + SECONDS

@@ -14,7 +14,7 @@ from tests.integration.chat_kit import Pair, new_room, seats
 from tests.integration.duel_kit import begin
 from tests.integration.wire import refused, until
 
-CHECKS = {"redis", "mongo", "adapter", "loop_lag", "draining"}
+CHECKS = {"redis", "mongo", "adapter", "jobs", "loop_lag", "draining"}
 
 
 async def scrape(server: Server, table: Table) -> Counter[str]:
