@@ -11,7 +11,7 @@ from typing import Any
 from config.sections import Mongo
 from state.documents import DocumentStore
 from tests.fixtures import Stores, on
-from tests.harness import ROOT, Table, serving
+from tests.harness import ROOT, Server, Table, serving
 
 
 async def command(stores: Stores) -> tuple[int, dict[str, Any]]:
@@ -24,6 +24,11 @@ async def command(stores: Stores) -> tuple[int, dict[str, Any]]:
     )
     output, _ = await process.communicate()
     return process.returncode or 0, json.loads(output)
+
+
+async def metrics(table: Table, server: Server) -> str:
+    async with table.http.get(f"{server.url}/metrics") as answer:
+        return await answer.text()
 
 
 async def test_a_fault_is_reported_by_the_command_the_metric_and_to_administrators(
@@ -44,5 +49,6 @@ async def test_a_fault_is_reported_by_the_command_the_metric_and_to_administrato
         assert (code, report["ok"]) == (1, False)
         (finding,) = report["findings"]
         assert finding["subject"] == f"player:{ann.id}"
-        async with table.http.get(f"{server.url}/metrics") as answer:
-            assert "showdown_audit_findings 1.0" in await answer.text()
+        async with asyncio.timeout(30):
+            while "showdown_audit_findings 1.0" not in await metrics(table, server):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)  # every node reads it now and then
