@@ -289,3 +289,12 @@ def test_the_changelog_keeps_its_form() -> None:
 if __name__ == "__main__":
     SETTINGS.write_text(with_all_settings(DOCS["settings"]), "utf-8")
     README.write_text(with_fresh_rows(DOCS["README"]), "utf-8")
+
+
+def test_every_ratio_of_the_front_door_was_measured() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    table = readme.partition("## Measured")[2].partition("\n## ")[0]
+    shown = re.findall(r"\d+\.\d+", "".join(re.findall(r"\| ([^|]+) \|$", table, re.MULTILINE)))
+    measured = re.findall(r"\*\*(\d+\.\d+)\*\*", (ROOT / "docs/benchmarks.md").read_text("utf-8"))
+    assert shown
+    assert set(shown) <= set(measured)
