@@ -48,7 +48,7 @@ LOCKED = {
 }
 DOCUMENT_PLATFORMS = {("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64")}
 OLDEST_NODE = 18
-LINES_OF_A_FAILURE = 15
+LINES_OF_A_FAILURE = 15  # of its beginning, and as many of its end: npm says why first, pip last
 
 
 class SetupFailed(Exception):
@@ -71,6 +71,13 @@ def main() -> None:
         sys.exit(f"showdown: {failure}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def both_ends(lines: list[str]) -> list[str]:
+    """The first and the last lines of what a failed step printed."""
+    if len(lines) <= 2 * LINES_OF_A_FAILURE:
+        return lines
+    return [*lines[:LINES_OF_A_FAILURE], "…", *lines[-LINES_OF_A_FAILURE:]]
 
 
 def say(what: str) -> None:
@@ -253,8 +260,8 @@ class Installer:
         """Run a step, quietly unless it fails."""
         done = self._start(command, {})
         if done.returncode:
-            last = "\n".join(done.stdout.splitlines()[-LINES_OF_A_FAILURE:])
-            raise SetupFailed(f"this step failed: {' '.join(command)}\n{last}")
+            said = both_ends(done.stdout.splitlines())
+            raise SetupFailed(f"this step failed: {' '.join(command)}\n" + "\n".join(said))
 
     def runs(self, command: Sequence[str], **settings: str) -> bool:
         """Whether a command succeeds."""
