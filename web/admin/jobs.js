@@ -107,7 +107,7 @@ const jobTable = (caption, page) =>
     ["job", "state", "#attempts", "ordered", "payload or reason"],
     page.map((one) => [
       link(one.id, "job", one.id),
-      stateTag(one.state),
+      stateTag(one.status),
       el("span", { text: String(one.attempts) }),
       time(one.created_at),
       shortened(one.reason ?? JSON.stringify(one.payload)),
@@ -138,7 +138,7 @@ export const job = {
     facts([
       ["Job", el("code", { text: one.id })],
       ["Queue", link(one.task, "jobs", one.task, "waiting")],
-      ["State", stateTag(one.state)],
+      ["State", stateTag(one.status)],
       ["Progress", one.progress && [progress(one.progress)]],
       ["Attempts", String(one.attempts)],
       ["Priority", String(one.priority)],
@@ -160,8 +160,8 @@ const progress = ({ done, total }) =>
 
 /** @param {Job} one */
 function actions(one) {
-  if (one.state === "failed") return [replaying(one.id), discarding([one.id])];
-  if (["waiting", "delayed", "running"].includes(one.state)) return [act("Cancel", one.id, () => cancel(one.id), "danger")];
+  if (one.status === "failed") return [replaying(one.id), discarding([one.id])];
+  if (["waiting", "delayed", "running"].includes(one.status)) return [act("Cancel", one.id, () => cancel(one.id), "danger")];
   return [];
 }
 
