@@ -14,6 +14,7 @@ from game.errors import (
     GameError,
     Internal,
     MalformedPayload,
+    MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
     Unauthenticated,
@@ -194,8 +195,10 @@ def _as_ours(error: web.HTTPException) -> GameError:
     match error.status:
         case 401:
             return Unauthenticated()
-        case 404 | 405:
+        case 404:
             return NotFound()
+        case 405:
+            return MethodNotAllowed()
         case 413:
             return PayloadTooLarge()
         case status if status < 500:
