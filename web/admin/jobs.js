@@ -133,7 +133,7 @@ const pager = (queue, state, skip, count) =>
 export const job = {
   title: "One job",
   load: (id) => call("GET", `/jobs/${encodeURIComponent(id)}`),
-  show: ({ job: one }) => [
+  show: (one) => [
     el("div", { class: "row" }, ...actions(one)),
     facts([
       ["Job", el("code", { text: one.id })],
