@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from math import ceil
 from typing import Any, Literal
 
 import orjson
@@ -210,7 +211,7 @@ def problem(error: GameError, request_id: str, status: int | None = None) -> web
     """An error as application/problem+json (RFC 9457)."""
     headers = {"X-Request-Id": request_id, "Content-Type": "application/problem+json"}
     if error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+        headers["Retry-After"] = str(max(1, ceil(error.retry_after)))
     shown = error_object(error, request_id)
     shown["status"] = status or error.status  # RFC 9457, 3.1.2: that of the answer
     if shown["status"] == web.HTTPUnauthorized.status_code:  # RFC 9110, 11.6.1: every 401

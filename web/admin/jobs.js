@@ -11,7 +11,7 @@ const STATES = ["waiting", "delayed", "running", "completed", "failed"];
 /**
  * @typedef {{name: string, profile: string, paused: boolean, waiting: number, delayed: number,
  *   running: number, completed: number, failed: number, oldest_ms: number}} Queue
- * @typedef {{id: string, task: string, state: string, payload: object, priority: number,
+ * @typedef {{id: string, task: string, status: string, payload: object, priority: number,
  *   attempts: number, created_at: number, progress?: {done: number, total: number},
  *   started_at?: number, finished_at?: number, result?: unknown, reason?: string,
  *   trace_id?: string}} Job
