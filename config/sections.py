@@ -200,7 +200,7 @@ class Http(Section):
     """Browsers and balancers."""
 
     origins: Annotated[tuple[str, ...], NoDecode] = default(
-        (), "other origins that browsers may connect from, comma separated"
+        (), "other origins that browsers may connect from, comma separated; * is all"
     )
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = default(
         (), "whose X-Forwarded-For is believed, comma separated networks"
