@@ -235,6 +235,9 @@ class Mongo(Section):
     database: str = default("showdown", "its name")
     pool_size: int = default(32, "connections of one process", ge=1)
     timeout_seconds: float = default(3.0, "an operation that takes longer has failed", gt=0)
+    copy_seconds: int = default(
+        900, "that Redis keeps what connecting reads; counts only if it loses a write", ge=1
+    )
 
 
 class Logs(Section):

@@ -269,8 +269,10 @@ async def active(_: Nothing, ctx: Context) -> MaybeDuelReply:
 
 async def came(ctx: Context) -> dict[str, Any]:
     """A player signed in: if he was missed in a duel he is back; he is shown where it stands."""
-    await _note_presence(ctx.world, ctx.player_id, ctx.now())
     duel = await ctx.world.duels.open(ctx.player_id)
+    if duel and duel.status == "active":
+        await _note_presence(ctx.world, ctx.player_id, ctx.now())
+        duel = await ctx.world.duels.open(ctx.player_id)
     return {"duel": view_for(duel, ctx.player_id) if duel else None}
 
 

@@ -131,15 +131,23 @@ class Tokens:
         key = self._secret.get_secret_value().encode()
         return digest(key, f"{purpose}:{text}".encode(), "sha256").hex()
 
-    async def check(self, claims: Claims) -> None:
+    async def check(self, claims: Claims, *beside: str) -> str | None:
         """Let tokens pass whose sign-in goes on.
+
+        Args:
+            beside: at most one key of `{auth}`, which is read in the same round trip.
+
+        Returns:
+            What stands there.
 
         Raises:
             TokenRevoked: it was signed out, here or on another node.
             DependencyUnavailable: Redis did not answer, so nobody can know.
         """
-        if await self.revoked([claims.family]):
+        mark, *found = await self._redis.call("MGET", _key(claims.family), *beside)
+        if mark:
             raise TokenRevoked
+        return found[0] if found else None
 
     async def revoke(self, *families: str, code: Disconnect = Disconnect.TOKEN_REVOKED) -> None:
         """End all access tokens of these sign-ins now; `code` is what their sockets are told.
