@@ -156,6 +156,7 @@ async def guest(cmd: Guest, ctx: Context) -> TokenAnswer:
     await ctx.world.rates.sign_in(ctx.address)
     account, character = await ctx.world.accounts.create_guest(name)
     await _open_wallet(ctx, character)
+    await ctx.world.entrance.expect(account, character)
     return await _signed_in(ctx, account, character)
 
 
@@ -172,6 +173,7 @@ async def register(cmd: NewAccount, ctx: Context) -> TokenAnswer:
     await ctx.world.rates.sign_in(ctx.address)
     account, character = await ctx.world.accounts.register(username, password)
     await _open_wallet(ctx, character)
+    await ctx.world.entrance.expect(account, character)
     return await _signed_in(ctx, account, character)
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from state.deletions import Deletions
     from state.duels import Duels
     from state.economy import Economy
+    from state.entrance import Entrance
     from state.friends import Friends
     from state.ladder import Ladder
     from state.ledger import Posting
@@ -199,6 +200,7 @@ class World:
     accounts: Accounts
     profiles: Profiles
     tokens: Tokens
+    entrance: Entrance
     rates: Rates
     live: Live
     chat: Chat

@@ -127,12 +127,14 @@ def build(
     )
     accounts = Accounts(documents, settings, clock)
     economy = Economy.build(documents, duels, settings, clock)
+    tokens = Tokens(redis, stores.secret, settings, clock)
     world = World(
         settings=settings,
         now=clock,
         accounts=accounts,
         profiles=Profiles(documents, accounts, settings, clock),
-        tokens=Tokens(redis, stores.secret, settings, clock),
+        tokens=tokens,
+        entrance=Entrance(accounts, tokens, copies),
         rates=Rates(redis, settings),
         live=Live(redis, settings.limits, node, settings.nodes.lease_seconds),
         chat=Chat(redis, settings),
@@ -160,8 +162,7 @@ def build(
     boundary = Boundary(metrics, settings.limits.handler_seconds)
     office.hire(world, catalogue, boundary.guard, new_request_id)
     addresses = Addresses(settings.http)
-    entrance = Entrance(accounts, world.tokens, copies)
-    authenticator = Authenticator(accounts, world.tokens, entrance, clock)
+    authenticator = Authenticator(accounts, tokens, world.entrance, clock)
     health = Health(metrics)
     watchers = Watchers(world.live, settings.presence.watched_per_connection)
     reception = Reception(

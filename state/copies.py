@@ -62,6 +62,14 @@ class Copies:
             await self._redis.run(KEEP, [key], [mark, orjson.dumps(value), self._seconds])
         return value
 
+    async def begin(self, values: dict[str, Any]) -> None:
+        """Make copies, by name, of what is new and known to nobody else yet."""
+        keep = "NX", "EX", self._seconds
+        commands = [
+            ("SET", key_of(name), orjson.dumps(value), *keep) for name, value in values.items()
+        ]
+        await self._redis.batch(commands)
+
     async def spoil(self, name: str) -> None:
         """Say, within a transaction, that it is about to change what this is a copy of."""
         await self._redis.call("SET", key_of(name), SPOILED, "EX", SPOILED_SECONDS)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from state.accounts import Account, Accounts, Character
-from state.copies import Copies, key_of, of_account
+from state.copies import Copies, key_of, of_account, of_requests
 from state.tokens import Claims, Tokens
 
 
@@ -38,12 +38,16 @@ class Entrance:
 
         async def read() -> dict[str, Any]:
             account = await self._accounts.account(claims.account_id)
-            characters = await self._accounts.characters(claims.account_id)
-            return {"account": asdict(account), "characters": list(map(asdict, characters))}
+            return _kept(account, await self._accounts.characters(claims.account_id))
 
         kept = await self._copies.use(found, name, read)
         characters = [Character(**one) for one in kept["characters"]]
         return Entry(Account(**kept["account"]), characters)
+
+    async def expect(self, account: Account, character: Character) -> None:
+        """Know a new account before it comes: its first connection asks MongoDB nothing."""
+        kept = {of_account(account.id): _kept(account, [character]), of_requests(character.id): 0}
+        await self._copies.begin(kept)
 
     async def character(self, entry: Entry, character_id: str | None) -> Character:
         """The character to play as: the one named if it is the account's, or its first.
@@ -56,3 +60,7 @@ class Entrance:
                 return one
         # Made since then: a new one makes no copy wrong, only short.
         return await self._accounts.character_of(entry.account.id, character_id)
+
+
+def _kept(account: Account, characters: list[Character]) -> dict[str, Any]:
+    return {"account": asdict(account), "characters": list(map(asdict, characters))}

@@ -63,6 +63,7 @@ async def build(
         accounts=Accounts(documents, settings, clock),
         profiles=cast("Any", None),
         tokens=cast("Any", None),
+        entrance=cast("Any", None),
         rates=cast("Any", None),
         live=Live(redis, settings.limits, "n1", 10),
         chat=Chat(redis, settings),

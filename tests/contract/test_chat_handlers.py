@@ -47,6 +47,7 @@ async def world(redis: RedisStore, documents: DocumentStore) -> World:
         accounts=Accounts(documents, SETTINGS, clock),
         profiles=cast("Any", None),
         tokens=cast("Any", None),
+        entrance=cast("Any", None),
         rates=Rates(redis, SETTINGS),
         live=Live(redis, SETTINGS.limits, "n1", 10),
         chat=Chat(redis, SETTINGS),

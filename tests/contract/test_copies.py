@@ -129,6 +129,25 @@ async def test_what_was_read_once_is_not_read_again_but_a_revocation_is(
         await front.seen()
 
 
+async def test_a_new_account_comes_in_without_a_question_and_no_change_is_overlooked(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await front.here.entrance.expect(front.account, front.player)
+
+    def never(*_: object, **__: object) -> Any:
+        raise AssertionError
+
+    with monkeypatch.context() as patched:
+        for name in ("call", "find"):
+            patched.setattr(front.there.documents, name, never)
+        assert await front.seen() == (front.account, front.player)
+        assert await front.there.friends.requests(front.player.id) == 0
+    renamed = await front.here.profiles.rename(front.account.id, front.player.id, "anna")
+    # Who stood still since the account was new does not bring the old name back.
+    await front.here.entrance.expect(front.account, front.player)
+    assert (await front.seen())[1] == renamed
+
+
 async def test_every_change_is_seen_by_the_next_connection_on_another_node(front: Front) -> None:
     here, account, player = front.here, front.account, front.player
     actions = here.moderation.actions

@@ -30,8 +30,10 @@ from handlers.registry import Route
 from state import passwords
 from state.accounts import Accounts
 from state.connect import RedisStore
+from state.copies import Copies
 from state.documents import DocumentStore
 from state.economy import Economy
+from state.entrance import Entrance
 from state.ledger import Posting
 from state.profiles import Profiles
 from state.rates import Rates
@@ -73,6 +75,7 @@ class Node:
             accounts=self.accounts,
             profiles=Profiles(documents, self.accounts, SETTINGS, clock),
             tokens=self.tokens,
+            entrance=Entrance(self.accounts, self.tokens, Copies(redis, 60)),
             rates=Rates(redis, SETTINGS),
             live=elsewhere,
             chat=elsewhere,
