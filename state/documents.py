@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Self, TypeVar
@@ -300,13 +300,13 @@ class Transaction:
         self._database = database
         self._session = session
         self._patience = patience
-        self._running: asyncio.Task[Any] | None = None
+        self._running: asyncio.Future[Any] | None = None
 
     async def call(self, collection: str, method: str, *args: Any, **options: Any) -> Any:
         """As `DocumentStore.call`, within the transaction."""
         bound = getattr(self._database[collection], method)
         asked = partial(bound, *args, session=self._session, **options)
-        return await self._whole(self._ask(f"{collection}.{method}", asked))
+        return await self._ask(f"{collection}.{method}", asked)
 
     async def each(self, collection: str, query: Mapping[str, Any]) -> AsyncIterator[Document]:
         """All documents in any order, a batch at a time."""
@@ -323,22 +323,19 @@ class Transaction:
 
     async def commit(self) -> None:
         """Carry it out."""
-        await self._whole(self._ask("commit", self._session.commit_transaction))
+        await self._ask("commit", self._session.commit_transaction)
 
     async def end(self) -> None:
         """Give up what is not committed, after the call that runs."""
-        if self._running is not None:
-            await asyncio.wait([self._running])
+        if self._running is not None and not self._running.done():
+            await asyncio.wait([self._running], timeout=self._patience)
         await self._session.end_session()
-
-    async def _whole(self, call: Coroutine[Any, Any, T]) -> T:
-        self._running = running = asyncio.create_task(call)
-        return await asyncio.shield(running)
 
     async def _ask(self, operation: str, asked: Callable[[], Awaitable[Any]]) -> Any:
         with self._breaker.guard(operation):
+            self._running = running = asyncio.ensure_future(asked())
             async with asyncio.timeout(self._patience):
-                return await asked()
+                return await asyncio.shield(running)
 
 
 async def _some(
