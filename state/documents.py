@@ -26,6 +26,7 @@ from pymongo.errors import (
 from config.sections import Mongo as MongoSettings
 from game.errors import DependencyUnavailable, StaleVersion
 from state.breaker import Breaker, Observer
+from state.copies import Copies
 from state.mongo import connect
 
 # What means "the store is away", not "the call was wrong". ConnectionFailure covers
@@ -48,9 +49,16 @@ T = TypeVar("T")
 
 
 class DocumentStore:
-    """A database whose calls all go through one breaker."""
+    """A database whose calls all go through one breaker, and what Redis keeps a copy of."""
 
-    def __init__(self, url: str, settings: MongoSettings, observe: Observer | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        settings: MongoSettings,
+        observe: Observer | None = None,
+        copies: Copies | None = None,
+    ) -> None:
+        self.copies = copies
         self.breaker = Breaker("mongo", AWAY, observe)
         self._motor = settings.driver == "motor"
         self.size = settings.pool_size
@@ -228,7 +236,7 @@ class DocumentStore:
         with breaker.guard("session"):
             begun = self._client.start_session()
             session = await begun if self._motor else begun
-        tx = Transaction(breaker, self._database, session, self._patience)
+        tx = Transaction(breaker, self._database, session, self.copies, self._patience)
         try:
             started = session.start_transaction()
             if not self._motor:
@@ -295,12 +303,29 @@ class Transaction:
     after it has given the transaction up, and then nobody ends what it began.
     """
 
-    def __init__(self, breaker: Breaker, database: Any, session: Any, patience: float) -> None:
+    def __init__(
+        self,
+        breaker: Breaker,
+        database: Any,
+        session: Any,
+        copies: Copies | None,
+        patience: float,
+    ) -> None:
         self._breaker = breaker
         self._database = database
         self._session = session
+        self._copies = copies
         self._patience = patience
         self._running: asyncio.Future[Any] | None = None
+
+    async def spoil(self, copy: str) -> None:
+        """Say, before its original is changed, that a copy in Redis is not to be believed.
+
+        Raises:
+            DependencyUnavailable: Redis did not answer.
+        """
+        if self._copies:
+            await self._copies.spoil(copy)
 
     async def call(self, collection: str, method: str, *args: Any, **options: Any) -> Any:
         """As `DocumentStore.call`, within the transaction."""
