@@ -185,7 +185,7 @@ class Batches:
         while found := await self._documents.find("batches", query, sort=oldest, limit=AT_ONCE):
             for one in found:
                 items = _items(one["_id"], 0, one["total"])
-                await self._documents.call("batch_items", "delete_many", items)
+                await self._documents.delete_all("batch_items", items)
                 await self._documents.call("batches", "delete_one", {"_id": one["_id"]})
             dropped += len(found)
         return dropped

@@ -95,10 +95,10 @@ class Belongings:
     async def drop(self, player_id: str) -> None:
         """Take away what only he needs; what he bought stays counted, as the audit counts it."""
         empty: Any = {"$set": {"lots": []}}
-        await self._documents.call("inventory", "update_many", {"player": player_id}, empty)
+        await self._documents.update_all("inventory", {"player": player_id}, empty)
         for collection in ("boosts", "requests"):
-            await self._documents.call(collection, "delete_many", _keyed(player_id))
-        await self._documents.call("robberies", "delete_many", {"_id": player_id})
+            await self._documents.delete_all(collection, _keyed(player_id))
+        await self._documents.call("robberies", "delete_one", {"_id": player_id})
 
 
 def _keyed(player_id: str) -> Document:

@@ -110,7 +110,7 @@ class Deletions:
         """A pass is done: sign-ins and characters go, and after the last one the record."""
         query = {"account_id": deletion.account_id}
         for collection in ("families", "characters"):
-            await self._documents.call(collection, "delete_many", query)
+            await self._documents.delete_all(collection, query)
         which = {"_id": deletion.account_id}
         if deletion.passes + 1 == PASSES:
             await self._documents.call("deletions", "delete_one", which)

@@ -220,18 +220,18 @@ class Deliveries:
     async def drop(self, hold: Hold) -> None:
         """Forget what waits in a lane whose endpoint is gone."""
         update = {"$set": {"status": "failed"}, "$unset": {"queued": 1}}
-        await self._documents.call("deliveries", "update_many", _waiting(hold.lane), update)
+        await self._documents.update_all("deliveries", _waiting(hold.lane), update)
         await self._documents.call("lanes", "delete_one", {"_id": hold.lane})
 
     async def pause(self, webhook_id: str) -> None:
         """Work on no lane of an endpoint."""
         stop = {"$unset": {"due_at": 1}}
-        await self._documents.call("lanes", "update_many", {"webhook": webhook_id}, stop)
+        await self._documents.update_all("lanes", {"webhook": webhook_id}, stop)
 
     async def go_on(self, webhook_id: str) -> None:
         """Work on all lanes of an endpoint."""
         go = {"$set": {"due_at": self._now()}}
-        await self._documents.call("lanes", "update_many", {"webhook": webhook_id}, go)
+        await self._documents.update_all("lanes", {"webhook": webhook_id}, go)
 
     # Looking
 

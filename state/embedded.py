@@ -27,6 +27,7 @@ Fsync = Literal["always", "everysec"]
 
 SOCKET_PATH_LIMIT = 100  # bytes; the kernels allow 104 (macOS) to 108 (Linux)
 PORT_TRIES = 5
+STUCK_SECONDS = 20.0  # far beyond the time-out of any call, and of a machine that is busy
 OP_MSG = 2013  # MongoDB wire protocol, the one operation of servers since 3.6
 NOT_YET_INITIALIZED = 94  # MongoDB error code: no replica set configuration yet
 
@@ -118,6 +119,7 @@ class EmbeddedDocuments(Daemon):
     """
 
     name: ClassVar[str] = "documents"
+    stuck_seconds = STUCK_SECONDS
 
     def __init__(
         self, data_dir: Path, *, on_event: OnEvent = unheard, start_timeout: float = 60.0
@@ -178,6 +180,34 @@ class EmbeddedDocuments(Daemon):
             return True
         if self._engine is _MONGOD:
             await self._join_own_replica_set()
+        return False
+
+    async def is_stuck(self) -> bool:
+        """Whether SecantusDB's writes stand still for good, while it still answers.
+
+        A write of many documents that waits for a transaction, but not within one, locks the
+        collection, to that transaction as well (state/documents.py, `update_all`). Whoever
+        then needs the table of transactions waits for ever, and every write does. To end one
+        that does not exist needs nothing else; besides, SecantusDB ends those that were
+        abandoned only when somebody asks for this table.
+        """
+        if self._engine is not _SECANTUS:
+            return False
+        no_session = {"id": bson.Binary(bytes(16), bson.UUID_SUBTYPE)}
+        nothing = {"abortTransaction": 1, "lsid": no_session, "txnNumber": bson.Int64(1)}
+        try:
+            async with asyncio.timeout(self.stuck_seconds):
+                await _ask(self._port, {**nothing, "autocommit": False})
+        except TimeoutError:
+            return await self._says_hello()
+        except (OSError, EOFError):
+            return False
+        return False
+
+    async def _says_hello(self) -> bool:
+        with contextlib.suppress(OSError, EOFError):
+            async with asyncio.timeout(1):
+                return await self.answers()
         return False
 
     async def _join_own_replica_set(self) -> None:

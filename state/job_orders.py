@@ -79,7 +79,7 @@ class JobOrders:
     async def check_all(self) -> None:
         """Redis has lost its data: every open order is to be looked for now."""
         query, change = {"check_at": {"$exists": True}}, {"$set": {"check_at": 0}}
-        await self._documents.call(COLLECTION, "update_many", query, change)
+        await self._documents.update_all(COLLECTION, query, change)
 
     async def done(self, job_id: str, result: Any, state: str = "completed") -> None:
         """It needs no worker any more; keep for a while what came of it."""

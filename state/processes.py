@@ -24,6 +24,7 @@ FIRST_DELAY = 0.5  # seconds before a store that died is started again …
 LONGEST_DELAY = 5.0  # … doubled up to this while it keeps dying
 STEADY = 10.0  # seconds of life after which a death counts as the first again
 POLL = 0.02  # seconds between two looks at a store that is starting
+LOOK_EVERY = 5.0  # seconds between two looks at one that runs
 
 
 class OnEvent(Protocol):
@@ -46,12 +47,13 @@ class Daemon(ABC):
 
     Args:
         directory: the program's own; nobody else's files are in it.
-        on_event: told `store_started`, `store_died`, `store_restarted`,
+        on_event: told `store_started`, `store_died`, `store_stuck`, `store_restarted`,
             `store_restart_failed`, `store_orphan_ended` and `store_stopped`.
         start_timeout: seconds that one start may take, reading the data included.
     """
 
     name: ClassVar[str]
+    look_every = LOOK_EVERY
     banner: bytes  # in the line of output that says: this very process listens
 
     def __init__(
@@ -73,6 +75,10 @@ class Daemon(ABC):
     @abstractmethod
     async def answers(self) -> bool:
         """Whether a request gets its reply. May raise OSError or EOFError instead of False."""
+
+    async def is_stuck(self) -> bool:
+        """Whether nothing but a restart will help it. Asked every `look_every` seconds."""
+        return False
 
     def prepare(self) -> None:  # noqa: B027  # a hook, not a duty
         """Get the directory ready, once, after it was claimed. Runs in a thread."""
@@ -182,11 +188,21 @@ class Daemon(ABC):
     async def _watch(self, child: Child) -> None:
         while True:
             began = time.monotonic()
-            code = await child.process.wait()
+            code = await self._life(child)
             self._tell("store_died", code=code)
             if time.monotonic() - began > STEADY:
                 self._delay = FIRST_DELAY
             child = await self._revive()
+
+    async def _life(self, child: Child) -> int:
+        """Its exit code. What it has acknowledged survives a kill."""
+        end = asyncio.create_task(child.process.wait())
+        while not (await asyncio.wait([end], timeout=self.look_every))[0]:
+            if await self.is_stuck():
+                self._tell("store_stuck", pid=child.process.pid)
+                with contextlib.suppress(ProcessLookupError):
+                    child.process.kill()
+        return end.result()
 
     async def _revive(self) -> Child:
         began = time.monotonic()

@@ -92,7 +92,7 @@ class Ratings:
 
     async def forget(self, player_id: str) -> None:
         """Take away all seasons of a player."""
-        await self._documents.call("ratings", "delete_many", {"player": player_id})
+        await self._documents.delete_all("ratings", {"player": player_id})
 
     async def apply(self, duel: Duel) -> Rated:
         """Move the ratings of a duel's fighters, in the season that it ended in."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from game.economy import DAY_MS, kind
 from state.audit import BY_ID, Audit, AuditLog, Report
-from state.documents import DocumentStore
+from state.documents import Document, DocumentStore
 
 LOG_DAYS = 365  # of what operators did
 KEEP_DAYS = 90  # of games that have ended and of audits: two quarters of a year to look back
@@ -58,7 +58,7 @@ class Upkeep:
     async def tidy(self, now: int) -> dict[str, int]:
         """Delete what nobody will ask for again; how many of each."""
         old = now - KEEP_DAYS * DAY_MS
-        over = {
+        over: dict[str, Document] = {
             "boosts": {"until": {"$lt": now - DAY_MS}},
             "blackjack": {"ended_at": {"$lt": old}},
             "audits": {"started_at": {"$lt": old}},
@@ -68,6 +68,5 @@ class Upkeep:
         }
         counts = {}
         for collection, which in over.items():
-            deleted = await self._documents.call(collection, "delete_many", which)
-            counts[collection] = int(deleted.deleted_count)
+            counts[collection] = await self._documents.delete_all(collection, which)
         return counts

@@ -24,7 +24,7 @@ async def run(documents: DocumentStore) -> None:
     for collection, keys, options in INDEXES:
         await documents.call(collection, "create_index", keys, **options)
     old = {"status": {"$exists": False}}
-    await documents.call("reports", "update_many", old, {"$set": {"status": "open"}})
+    await documents.update_all("reports", old, {"$set": {"status": "open"}})
     nameless = {"name_lower": {"$exists": False}}
     async for one in documents.each("characters", nameless, sort=[("_id", 1)]):
         fields = {"$set": {"name_lower": one["name"].lower()}}
