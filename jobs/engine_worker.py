@@ -14,6 +14,7 @@ from bullmq.custom_errors import DelayedError
 
 from config.logging import get_logger
 from jobs.engine import PREFIX, client
+from jobs.pace import POINTS
 from state.connect import RedisStore
 
 GIVE_UP = -1
@@ -48,8 +49,8 @@ class Attempt:
     data: dict[str, Any]
     number: int
     last: bool
-    waited: float
-    """Seconds since it could have started."""
+    waited: float | None
+    """Seconds since it could have started; of one that was begun before, nobody knows."""
     _job: Any = field(repr=False)
     _token: str = field(repr=False)
     _lock_ms: int = field(repr=False)
@@ -93,6 +94,7 @@ class Terms:
             "runRetryDelay": RETRY_MS,
             "drainDelay": LIMITED_SECONDS if limited else DRAIN_SECONDS,
             "settings": {"backoffStrategy": _delay},
+            "metrics": {"maxDataPoints": POINTS},
         }
         if self.rate:
             jobs, seconds = self.rate
@@ -237,13 +239,15 @@ class Worker:
 
     def _attempt(self, job: Any, token: str) -> Attempt:
         made = job.attemptsMade + 1
-        free_at = job.timestamp + job.delay
+        # BullMQ sets `delay` to 0 when it is over; in the options it stays.
+        free_at = job.timestamp + job.opts.get("delay", 0)
+        first = job.attemptsStarted == 1
         return Attempt(
             id=job.id,
             data=job.data,
             number=made,
             last=made >= job.opts.get("attempts", 1),
-            waited=max(0.0, time.time() - free_at / 1000),
+            waited=max(0.0, time.time() - free_at / 1000) if first else None,
             _job=job,
             _token=token,
             _lock_ms=round(self._terms.lock_seconds * 1000),

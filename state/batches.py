@@ -157,11 +157,11 @@ class Batches:
 
         return await self._documents.transaction(work)
 
-    async def left(self) -> list[str]:
+    async def left(self) -> list[Batch]:
         """Open batches whose job may never have been ordered."""
         query = {"check_at": {"$lte": self._ledger.now()}}
         found = await self._documents.find("batches", query, sort=[("check_at", 1)], limit=AT_ONCE)
-        return [one["_id"] for one in found]
+        return [_batch(one) for one in found]
 
     async def look_later(self, batch_id: str) -> None:
         """Its job is there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from typing import ClassVar
 
 import pytest
@@ -234,3 +235,28 @@ async def test_a_tally_of_attempts_is_kept(both: Both) -> None:
         assert 'showdown_job_attempts_total{outcome="completed",task="test.note"} 1.0' in text
         assert 'showdown_job_wait_seconds_count{task="test.note"} 1.0' in text
         assert 'showdown_queue_jobs{queue="test.note",state="waiting"} 0.0' in text
+        await bench.ended(await bench.order("later", delay=2.0))  # which is no waiting
+        waited = re.search(r"showdown_job_wait_seconds_sum.* ([\d.]+)", scraped(bench))
+        assert waited
+        assert float(waited[1]) < 2.0
+
+
+def scraped(bench: Bench) -> str:
+    return bench.metrics.scrape().decode()
+
+
+async def test_what_this_process_lacks_the_settings_for_it_leaves_to_others(both: Both) -> None:
+    witness = Witness()
+    needy = noting(witness.note, needs="email.host")
+    bench, _ = build(both, [needy, paying([])], witness=witness)
+    await asyncio.to_thread(bench.queues.open)
+    assert bench.office.beyond == {"test.note": "SHOWDOWN_EMAIL__HOST"}
+    assert [worker.task.name for worker in bench.office.workers.workers] == ["test.pay"]
+    # Nobody moves what was delayed, so it counts as waiting when its time has come.
+    await bench.order("delayed", delay=0.2)
+    assert (await bench.queues.stats("test.note"))["oldest_ms"] == 0
+    async with asyncio.timeout(10):
+        while not (await bench.queues.stats("test.note"))["oldest_ms"]:  # noqa: ASYNC110 - time tells
+            await asyncio.sleep(0.05)
+    assert (await bench.queues.stats("test.note"))["delayed"] == 1
+    await bench.office.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -245,6 +246,9 @@ async def replaying(desk: Guest, op: Operator) -> None:
     await press(page, "Discard")
     await expect(page.get_by_role("row").filter(has_text=ids[2])).to_have_count(0)
     assert "taken" not in await page.title()
+    await page.click("a[href='#queues']")
+    row = page.get_by_role("row").filter(has_text="test.mended")
+    await expect(row).to_contain_text(re.compile(r"0\.\d+ failed.*ms \+ .*ms|0\.\d+ failed.* s "))
 
 
 async def scheduling(page: Page, op: Operator) -> None:

@@ -1,8 +1,12 @@
-"""Coins that leave for an outside ledger, through the front door."""
+"""Coins that leave for an outside ledger, through the front door of servers of whom only some
+know that ledger.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
+from collections import Counter
 from typing import Any
 
 from config.sections import Mongo
@@ -36,22 +40,72 @@ async def became(player: Player, withdrawal_id: str, status: str) -> dict[str, A
     return withdrawal
 
 
+class Work(Server):
+    """A process that works and has no clients."""
+
+    command = "work"
+
+
 async def test_what_becomes_of_withdrawals(emptied: Stores, table: Table) -> None:
     async with (
         outside() as out,
-        serving(**on(emptied, **settings(out))) as one,
+        # Works on all queues, but for those whose tasks need what it does not know.
+        serving(**on(emptied)) as other,
+        serving(**on(emptied, **settings(out), JOBS__WORKERS=False)) as one,
     ):
         op = await Operator.sign_in(table, one.url)
-        await confirmed(one, table, out)
-        await given_back(one, table)
-        await taken_without_an_answer(one, table, out)
-        await away_for_a_while(one, table, out)
-        await given_up_and_replayed(one, table, out, op)
+        work = Work(**on(emptied, **settings(out)))
+        try:
+            await waits_for_who_can(work, one, other, table, op)
+            await stories(one, other, table, out, op)
+        finally:
+            await work.stop()
     url = emptied.mongo_url
     async with DocumentStore(url, Mongo(database="test_server", timeout_seconds=15)) as documents:
         report = await Audit(documents).run()
     assert report.ok, report.findings
     assert max(out.submits.values()) <= 10
+
+
+async def waits_for_who_can(
+    work: Work, one: Server, other: Server, table: Table, op: Operator
+) -> None:
+    beyond = {"email.send": "SHOWDOWN_EMAIL__HOST", QUEUE: "SHOWDOWN_SETTLEMENT__URL"}
+    health = await health_of(other, table, op)
+    assert health["beyond"] == beyond
+    assert {"transfers.pay", "push.send"} <= set(health["works_on"]).difference(beyond)
+    assert (await health_of(one, table, op))["works_on"] == []
+    ann = await table.seat(one.url)
+    which = await withdraw(ann, "good")
+    async with asyncio.timeout(30):  # as the alert would see it
+        gauge = re.compile(rf'showdown_queue_oldest_seconds{{queue="{QUEUE}"}} [1-9]')
+        while not gauge.search(await metrics(other, table)):  # noqa: ASYNC110 - it is asked
+            await asyncio.sleep(0.2)
+    queue = (await op.does("GET", f"/queues/{QUEUE}/stats"))["queue"]
+    assert (queue["waiting"], queue["failed"], queue["oldest_ms"] > 1_000) == (1, 0, True)
+    await work.start()
+    await became(ann, which, "confirmed")
+    assert QUEUE in (await health_of(work, table, op))["works_on"]
+
+
+async def health_of(server: Server, table: Table, op: Operator) -> Any:
+    headers = {"Authorization": f"Bearer {op.token}"}
+    async with table.http.get(f"{server.url}/health", headers=headers) as answer:
+        return await answer.json()
+
+
+async def metrics(server: Server, table: Table) -> str:
+    async with table.http.get(f"{server.url}/metrics") as answer:
+        return await answer.text()
+
+
+async def stories(one: Server, other: Server, table: Table, out: Outside, op: Operator) -> None:
+    await confirmed(one, table, out)
+    await given_back(one, table)
+    await taken_without_an_answer(one, table, out)
+    await away_for_a_while(one, table, out)
+    await given_up_and_replayed(one, table, out, op)
+    await settled_by_hand((one, other), table, out, op)
 
 
 async def confirmed(server: Server, table: Table, out: Outside) -> None:
@@ -115,6 +169,72 @@ async def given_up_and_replayed(server: Server, table: Table, out: Outside, op: 
     await op.does("POST", f"/dead-letters/{letter['id']}/replay")
     await became(ann, which, "confirmed")
     assert await ann.do("wallet:get") == {"balance": START - 100}
+
+
+async def settled_by_hand(
+    pair: tuple[Server, Server], table: Table, out: Outside, op: Operator
+) -> None:
+    ann, eve = await table.seat(pair[0].url, "ann"), await table.seat(pair[0].url, "eve")
+    admin = await table.admin(pair[0].url)
+    out.away = True
+    hers, eves = await withdraw(ann, "good"), await withdraw(eve, "other")
+    refund = {"decision": "refund", "reason": "the bank never had it"}
+    paid = {"decision": "paid", "reference": "statement-7", "reason": "seen in the bank"}
+    status, refused = await op.ask("POST", f"/withdrawals/{hers}/settle", **refund, key="early")
+    assert (status, refused["code"]) == (409, "conflict"), refused  # its job is at work
+    letters = [await admin.next("jobs:dead_letter", seconds=60) for _ in (ann, eve)]
+    await wrong_decisions(hers, ann, table, op, paid)
+    before = Counter(out.submits)
+    # Whatever is decided at once, over two servers: one of it happens.
+    wishes = [{**(paid, refund)[n % 2], "key": f"{hers[:8]} {n}"} for n in range(10)]
+    answers = await asyncio.gather(
+        *(decide(pair[n % 2], hers, op, w) for n, w in enumerate(wishes))
+    )
+    ((won, settled),) = [(n, body) for n, (status, body) in enumerate(answers) if status == 200]
+    assert {status for status, _ in answers} == {200, 409}
+    assert await decide(pair[0], hers, op, wishes[won]) == (200, settled)
+    took = settled["withdrawal"]["status"] == "confirmed"
+    assert settled["withdrawal"]["reason"] == wishes[won]["reason"]
+    assert (await became(ann, hers, "confirmed" if took else "failed")) == settled["withdrawal"]
+    # One wish, told again and again: one answer.
+    again = {**refund, "key": f"{eves[:8]} again"}
+    answers = await asyncio.gather(*(decide(pair[n % 2], eves, op, again) for n in range(10)))
+    assert {status for status, _ in answers} <= {200, 409}  # stale_version: the key goes on
+    assert (await decide(pair[1], eves, op, again))[1]["withdrawal"]["status"] == "failed"
+    out.away = False
+    for letter in letters:
+        for call in (f"/dead-letters/{letter['id']}/replay", f"/jobs/{letter['id']}/retry"):
+            assert (await op.ask("POST", call))[0] == 404
+    assert await ann.do("wallet:get") == {"balance": START - 100 * took}
+    assert await eve.do("wallet:get") == {"balance": START}
+    assert out.submits == before
+    log = (await op.does("GET", "/operations/log?limit=100"))["entries"]
+    call = "POST /withdrawals/{withdrawal_id}/settle"
+    done = [one["details"] for one in log if one["action"] == call and one["outcome"] == "ok"]
+    assert any(one.items() >= {**wishes[won], "withdrawal_id": hers}.items() for one in done)
+
+
+async def wrong_decisions(
+    which: str, player: Player, table: Table, op: Operator, paid: dict[str, str]
+) -> None:
+    path = f"/withdrawals/{which}/settle"
+    for changed in ({"decision": "refund"}, {"reference": None}, {"reason": " "}):
+        status, _ = await op.ask("POST", path, **{**paid, **changed, "key": "wrong"})
+        assert status == 422
+    token = player.tokens["access_token"]
+    body = {**paid, "key": "mine"}
+    assert (await table.call("POST", op.url, path, body, token))[0] == 403
+    nobody = f"/withdrawals/{'0' * 20}/settle"
+    assert (await op.ask("POST", nobody, **body))[0] == 404
+
+
+async def decide(server: Server, which: str, op: Operator, wish: dict[str, str]) -> tuple[int, Any]:
+    """With its key as a header."""
+    body = {name: value for name, value in wish.items() if name != "key"}
+    headers = {"Authorization": f"Bearer {op.token}", "Idempotency-Key": wish["key"]}
+    url = f"{server.url}/api/v1/withdrawals/{which}/settle"
+    async with op.table.http.post(url, json=body, headers=headers) as answer:
+        return answer.status, await answer.json(content_type=None)
 
 
 async def test_without_an_outside_ledger_nothing_leaves(lone: Server, table: Table) -> None:
