@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from config.sections import Economy as EconomySettings
@@ -184,9 +185,7 @@ class Batches:
         dropped = 0
         while found := await self._documents.find("batches", query, sort=oldest, limit=AT_ONCE):
             for one in found:
-                items = _items(one["_id"], 0, one["total"])
-                await self._documents.call("batch_items", "delete_many", items)
-                await self._documents.call("batches", "delete_one", {"_id": one["_id"]})
+                await self._documents.transaction(partial(_drop, one["_id"], one["total"]))
             dropped += len(found)
         return dropped
 
@@ -211,6 +210,12 @@ class Batches:
         return Item(item.index, item.to, item.amount, item.note, status, **result)
 
 
+async def _drop(batch_id: str, total: int, tx: Transaction) -> None:
+    """In one step: a batch without its items would be a finding of the audit."""
+    await tx.call("batch_items", "delete_many", _items(batch_id, 0, total))
+    await tx.call("batches", "delete_one", {"_id": batch_id}, hint="_id_")
+
+
 async def _set(
     tx: Transaction, collection: str, id: str, fields: Document, *, closed: bool = False
 ) -> None:
@@ -229,9 +234,14 @@ def _item_id(batch_id: str, index: int) -> str:
     return f"{batch_id}/{index:04}"
 
 
+def item_ids(batch_id: str, first: int, end: int) -> list[str]:
+    """Those of a batch's items."""
+    return [_item_id(batch_id, index) for index in range(first, end)]
+
+
 def _items(batch_id: str, first: int, end: int) -> Document:
     """By their ids: of a range of `_id`, SecantusDB makes a scan."""
-    return {"_id": {"$in": [_item_id(batch_id, index) for index in range(first, end)]}}
+    return {"_id": {"$in": item_ids(batch_id, first, end)}}
 
 
 def _document(batch: Batch) -> Document:
