@@ -170,7 +170,7 @@ async def test_jobs_are_taken_back_where_they_wait_and_where_they_run(both: Both
         assert (await other.queues.cancel(waits))["state"] == "cancelled"
         assert (await other.queues.get(waits))["state"] == "cancelled"
         assert await other.order("waits", key="k") == waits
-        assert (await other.queues.cancel(runs))["state"] == "running"
+        assert (await other.queues.cancel(runs))["state"] in {"running", "cancelled"}
         assert (await other.ended(runs))["state"] == "cancelled"
         for job_id in (runs, waits):
             with pytest.raises(Conflict):
