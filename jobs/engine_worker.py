@@ -233,6 +233,10 @@ class Worker:
             await worker.blockingRedisConnection.getRedisVersion()
             await self._limit_all_processes(redis)
             await worker.run()
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if not worker.closing or (me and me.cancelling()):
+                raise  # else it was only `_cut`
         finally:
             await self._end(worker)
             await redis.aclose()
@@ -294,13 +298,23 @@ class Worker:
         )
 
     def close(self) -> None:
-        """Take no more jobs; `run` ends when those that run have ended."""
+        """Take no more jobs; `run` ends when those that run have ended, within a bound."""
         worker = self._worker
         if worker is None:
             return
         worker.closing = True
         if worker.waiting:
             worker.waiting.cancel()
+        loop, longest = asyncio.get_running_loop(), self._terms.stop_seconds + CLOSE_SECONDS
+        loop.call_later(CLOSE_SECONDS, self._cut, worker)
+        loop.call_later(longest, worker.cancelProcessing)
+
+    def _cut(self, worker: Any) -> None:
+        """Ask for no more jobs: a store that is gone would be waited for, by one queue's worker
+        after the other.
+        """
+        if not worker.jobs:
+            worker.cancelProcessing()
 
     async def _end(self, worker: Any) -> None:
         """Wait for what runs, within a bound; without a job, only for who asks for one."""
