@@ -242,6 +242,25 @@ async def test_a_close_that_is_cancelled_ends(both: Both) -> None:
         end.set()
 
 
+async def test_a_job_that_workers_die_with_too_often_is_a_dead_letter_that_is_told_of(
+    both: Both,
+) -> None:
+    witness = Witness()
+
+    async def die(_: Note, ctx: JobContext) -> None:
+        """As if its worker had died: nobody renews the lock."""
+        witness.ran.append(ctx.job_id)
+        await both[0].call("DEL", f"{{bull}}:test.note:{ctx.job_id}:lock")
+        await asyncio.sleep(60)
+
+    async with working(both, noting(die), witness=witness, lock_seconds=0.2, stalls=2) as bench:
+        job_id = await bench.order("deadly")
+        dead = await bench.ended(job_id)
+        assert (dead["state"], len(witness.ran)) == ("failed", 3)
+        await bench.until(lambda: [letter["id"] for letter in witness.dead] == [job_id])
+        assert "stalled" in witness.dead[0]["reason"]
+
+
 async def test_no_job_goes_before_the_most_urgent_and_a_time_out_has_a_reason(both: Both) -> None:
     async def slow(_: Note, __: JobContext) -> None:
         await asyncio.sleep(60)

@@ -10,9 +10,11 @@ from typing import ClassVar
 import pytest
 
 from config.sections import Redis
+from config.settings import Settings, SettingsError
 from game.errors import Conflict, DependencyUnavailable, IdempotencyMismatch, NotFound
 from handlers.base import TaskPayload
 from jobs.base import MONEY, GiveUpError, JobContext, RetryLaterError, Task, task
+from server.serve import work
 from state.connect import RedisStore
 from state.documents import DocumentStore
 from tests.contract.jobs_kit import Bench, Note, Witness, build, noting, working
@@ -243,6 +245,14 @@ async def test_a_tally_of_attempts_is_kept(both: Both) -> None:
 
 def scraped(bench: Bench) -> str:
     return bench.metrics.scrape().decode()
+
+
+def test_a_queue_that_is_named_and_cannot_be_worked_on_is_refused_at_the_start() -> None:
+    for queue, lacks in (("email.send", "EMAIL__HOST"), ("withdrawals.settle", "SETTLEMENT__URL")):
+        with pytest.raises(SettingsError, match=f"{queue} needs SHOWDOWN_{lacks}"):
+            work(Settings(), ("books.audit", queue))
+    with pytest.raises(SettingsError, match="no such queue: nothing"):
+        work(Settings(), ("nothing",))
 
 
 async def test_what_this_process_lacks_the_settings_for_it_leaves_to_others(both: Both) -> None:
