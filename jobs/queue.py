@@ -189,8 +189,8 @@ class JobQueues:
     async def cancel(self, job_id: str) -> JobView:
         """Take a job back, or stop it where it runs; see handlers/ports.py."""
         job = await self.get(job_id)
-        if job["state"] in OVER:
-            raise Conflict(f"The job is {job['state']}.")
+        if job["status"] in OVER:
+            raise Conflict(f"The job is {job['status']}.")
         if instead := self.tasks[job["task"]].cancelled_by:
             raise Conflict(f"Cancel what it is for: {instead.format(**job['payload'])}")
         # First the mark, which a worker that takes the job meanwhile will see.
@@ -204,7 +204,7 @@ class JobQueues:
         """Take a dead letter away for good; see handlers/ports.py."""
         job = await self.get(job_id)
         queue = self._queue_of(job_id)
-        if job["state"] != "failed" or not await queue.remove(job_id):
+        if job["status"] != "failed" or not await queue.remove(job_id):
             raise Conflict("The job has not failed.")
         await self._forget(queue.name, job_id, "discarded")
         log.warning("dead_letter_discarded", job_id=job_id, reason=reason, by=by)
@@ -213,7 +213,7 @@ class JobQueues:
         """Take away the dead letter of a key, if there is one; see handlers/ports.py."""
         job_id = _keyed(task, key)
         try:
-            state = (await self.get(job_id))["state"]
+            state = (await self.get(job_id))["status"]
         except NotFound:
             return
         if state not in OVER:

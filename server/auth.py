@@ -38,7 +38,8 @@ class Authenticator:
             Forbidden: the character is not the account's.
             ValidationFailed: `auth` has another shape.
         """
-        if not isinstance(auth, dict) or not auth:
+        token = auth.get("token") if isinstance(auth, dict) else None
+        if not isinstance(token, str) or not token:
             raise Unauthenticated
         # A stock client may send more than we read: `pid` and `offset` of a recovery.
         known = {name: auth[name] for name in ConnectAuth.model_fields if name in auth}

@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 from typing import Any, TypeVar, cast
 
 from pydantic import ValidationError
@@ -65,7 +66,7 @@ def error_object(error: GameError, request_id: str) -> ErrorObject:
         request_id=request_id,
     )
     if error.retry_after is not None:
-        shown["retry_after"] = round(error.retry_after, 3)
+        shown["retry_after"] = ceil(error.retry_after * 1000) / 1000  # never too early
     if error.errors:
         shown["errors"] = list(error.errors)
     return shown

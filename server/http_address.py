@@ -50,7 +50,7 @@ class Addresses:
 
     def allowed(self, origin: str, host: str) -> bool:
         """Whether a browser's page of that origin may talk to us."""
-        return origin in self._origins or self.own(origin, host)
+        return not self._origins.isdisjoint((origin, "*")) or self.own(origin, host)
 
     @staticmethod
     def own(origin: str, host: str) -> bool:

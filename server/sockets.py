@@ -83,6 +83,7 @@ class SocketServer(socketio.AsyncServer):
         )
         self.reception = reception
         self._limits = limits
+        self._depth = limits.json_depth + 1  # in the array of the name and the argument
         self._commands = {command.event: command for command in catalogue.commands}
         self._boundary = boundary
         self._metrics = metrics
@@ -149,7 +150,7 @@ class SocketServer(socketio.AsyncServer):
                 raise MalformedPayload("This is not a Socket.IO packet.")
             self._check_size(packet)
             if head.type == wire.EVENT and head.namespace == NAMESPACE:
-                body = wire.read_json(packet, head.start, self._limits.json_depth)
+                body = wire.read_json(packet, head.start, self._depth)
                 event = self._event(session, body, head.ack_id, request_id)
             else:
                 event = self._no_event(session, packet, head)
@@ -168,7 +169,7 @@ class SocketServer(socketio.AsyncServer):
             await self.reception.leave(session, for_good=True)
             self._wait_for_sign_in(session.socket)
         elif head.type == wire.ACK and head.ack_id is not None:
-            body = wire.read_json(packet, head.start, self._limits.json_depth)
+            body = wire.read_json(packet, head.start, self._depth)
             await self._handle_ack(session.socket.sid, NAMESPACE, head.ack_id, body)
         elif head.type == wire.CONNECT and head.namespace != NAMESPACE:
             error = NotFound("Only the default namespace is served.")
@@ -181,7 +182,7 @@ class SocketServer(socketio.AsyncServer):
     def _announce(self, session: Session, packet: str, head: wire.Head) -> None:
         if head.attachments > ATTACHMENTS:
             raise MalformedPayload("An event may have few attachments.")
-        body = wire.read_json(packet, head.start, self._limits.json_depth)
+        body = wire.read_json(packet, head.start, self._depth)
         self._announced[session.socket.sid] = Announced(body, head.ack_id, head.attachments)
 
     async def _attachment(self, session: Session, data: bytes) -> None:

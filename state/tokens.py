@@ -38,7 +38,10 @@ OPTIONS: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
 
 
 class Said(BaseModel):
-    """A token's claims on the wire (RFC 7519, 4.1; `role` and `fam` are ours)."""
+    """A token's claims on the wire (RFC 7519, 4.1; `role` and `fam` are ours).
+
+    One that somebody else signed with our secret may have no `fam`: it is a sign-in of its own.
+    """
 
     model_config = ConfigDict(strict=True)
 
@@ -47,7 +50,7 @@ class Said(BaseModel):
     role: str
     iat: int
     exp: int
-    fam: str
+    fam: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,8 @@ class Tokens:
             TokenExpired: one of ours, past its time.
         """
         said = self._verified(token)
-        claims = Claims(said.sub, said.role, said.fam, said.jti, said.exp * 1000)
+        family = said.fam or said.jti
+        claims = Claims(said.sub, said.role, family, said.jti, said.exp * 1000)
         if claims.expires_at <= self.now():
             raise TokenExpired
         return claims

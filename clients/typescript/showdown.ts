@@ -1225,6 +1225,12 @@ export interface components {
             cards: string[];
             total: number;
         };
+        /** @description Which message; a `text`, as for an edit, is not read. */
+        DeleteMessage: {
+            message_id: string;
+            /** @default null */
+            text?: string | null;
+        };
         /**
          * @description The codes of `server:disconnect`.
          * @enum {string}
@@ -1395,9 +1401,10 @@ export interface components {
         };
         /** @description Whether to bet half on the dealer's blackjack. */
         Insure: {
-            game_id: string;
+            /** @default null */
+            game_id?: string | null;
+            key?: string;
             take: boolean;
-            key: string;
         };
         /** @description All that the caller owns, and what works for him. */
         InventoryReply: {
@@ -1435,11 +1442,12 @@ export interface components {
             auth: string;
         };
         /**
-         * @description Entries, the newest first; null as the cursor when there are no more.
+         * @description What the caller has, and entries, the newest first; null as the cursor at their end.
          *
          *     `names` are those of the players in them, as far as they are still there.
          */
         LedgerReply: {
+            balance: number;
             entries: components["schemas"]["EntryView"][];
             next_before: string | null;
             names: {
@@ -1484,12 +1492,13 @@ export interface components {
         MessageReply: {
             message: components["schemas"]["ChatMessage"];
         };
-        /** @description The game to go on with; the same key moves once, however often it is sent. */
+        /** @description The game to go on with, the open one without; the same key moves once, however often. */
         Move: {
-            game_id: string;
-            key: string;
+            /** @default null */
+            game_id?: string | null;
+            key?: string;
         };
-        /** @description Who may not speak, for how long, and why. */
+        /** @description Who may not speak, for how long, and why; who may speak again, `seconds` or not. */
         Mute: {
             player_id: string;
             /** @default  */
@@ -1533,10 +1542,6 @@ export interface components {
         /** @description Which. */
         OneBatch: {
             batch_id: string;
-        };
-        /** @description Which message. */
-        OneMessage: {
-            message_id: string;
         };
         /** @description Whether the other fighter is there, and by when (ms) he must be back if he is not. */
         OpponentView: {
@@ -1869,12 +1874,6 @@ export interface components {
             room: string;
             from: components["schemas"]["Author"];
         };
-        /** @description Who may speak again, and why. */
-        Unmute: {
-            player_id: string;
-            /** @default  */
-            reason?: string;
-        };
         /** @description How many are unread now. */
         UnreadReply: {
             unread: number;
@@ -2031,7 +2030,9 @@ export interface components {
         BatchItem: {
             ok: boolean;
             id?: string;
-            status_url?: string;
+            /** @enum {string} */
+            status?: "waiting" | "delayed" | "running" | "completed" | "failed" | "cancelled";
+            url?: string;
             code?: string;
             detail?: string;
         };
@@ -2069,8 +2070,10 @@ export interface components {
             /** @default null */
             active?: boolean | null;
         };
-        /** @description The character as it is now. */
+        /** @description The character as it is now, which stands in `character` as well. */
         CharacterAnswer: {
+            id: string;
+            name: string;
             character: components["schemas"]["CharacterView"];
         };
         /** @description A character, and all records of it as the server keeps them, the newest first. */
@@ -2225,10 +2228,6 @@ export interface components {
             /** @default 5 */
             priority?: number;
         };
-        /** @description One job. */
-        JobReply: {
-            job: components["schemas"]["JobView"];
-        };
         /**
          * @description A job. Times are ms since the epoch; `attempts` is how often it has been tried.
          *
@@ -2238,7 +2237,7 @@ export interface components {
             id: string;
             task: string;
             /** @enum {string} */
-            state: "waiting" | "delayed" | "running" | "completed" | "failed" | "cancelled";
+            status: "waiting" | "delayed" | "running" | "completed" | "failed" | "cancelled";
             payload: {
                 [key: string]: unknown;
             };
@@ -2270,10 +2269,6 @@ export interface components {
             role: string;
             banned_until: number | null;
             muted_until: number | null;
-        };
-        /** @description The job, which waits again. */
-        LetterReply: {
-            job: components["schemas"]["JobView"];
         };
         /** @description Whose mute or ban ends, and why. */
         Lift: {
@@ -2307,8 +2302,11 @@ export interface components {
             entries: components["schemas"]["LogEntry"][];
             next_cursor: string | null;
         };
-        /** @description The caller's account and all its characters. */
+        /** @description The caller's account, which stands in `account` as well, and all its characters. */
         MeAnswer: {
+            id: string;
+            username: string | null;
+            role: string;
             account: components["schemas"]["AccountView"];
             characters: components["schemas"]["CharacterView"][];
         };
@@ -2325,12 +2323,12 @@ export interface components {
         };
         /** @description A character's name, as others will see it. */
         NewCharacter: {
-            /** @description 1 to 24 characters in NFC, spaces around not counted; none of control or format, and something that can be seen */
+            /** @description 1 to 40 characters in NFC, spaces around not counted; none of control or format, and something that can be seen */
             name: string;
         };
         /** @description Which character, and its name from now on. */
         NewName: {
-            /** @description 1 to 24 characters in NFC, spaces around not counted; none of control or format, and something that can be seen */
+            /** @description 1 to 40 characters in NFC, spaces around not counted; none of control or format, and something that can be seen */
             name: string;
         };
         /** @description The password until now, and the one from now on. */
@@ -2380,10 +2378,12 @@ export interface components {
             /** @default null */
             reason?: string | null;
         };
-        /** @description The job, and where its state can be read. */
+        /** @description The job, how it stands, and where that can be read. */
         Ordered: {
             id: string;
-            status_url: string;
+            /** @enum {string} */
+            status: "waiting" | "delayed" | "running" | "completed" | "failed" | "cancelled";
+            url: string;
         };
         /** @description An account, and a name of it that people know. */
         Person: {
@@ -2672,6 +2672,7 @@ export type ConnectAuth = components['schemas']['ConnectAuth'];
 export type Connected = components['schemas']['Connected'];
 export type DeadLetter = components['schemas']['DeadLetter'];
 export type DealerView = components['schemas']['DealerView'];
+export type DeleteMessage = components['schemas']['DeleteMessage'];
 export type Disconnect = components['schemas']['Disconnect'];
 export type DuelReply = components['schemas']['DuelReply'];
 export type DuelView = components['schemas']['DuelView'];
@@ -2715,7 +2716,6 @@ export type Nothing = components['schemas']['Nothing'];
 export type Notification = components['schemas']['Notification'];
 export type NotificationsReply = components['schemas']['NotificationsReply'];
 export type OneBatch = components['schemas']['OneBatch'];
-export type OneMessage = components['schemas']['OneMessage'];
 export type OpponentView = components['schemas']['OpponentView'];
 export type OrderNews = components['schemas']['OrderNews'];
 export type OrderReply = components['schemas']['OrderReply'];
@@ -2765,7 +2765,6 @@ export type Transfer = components['schemas']['Transfer'];
 export type TransferItem = components['schemas']['TransferItem'];
 export type TransferReply = components['schemas']['TransferReply'];
 export type TypingEvent = components['schemas']['TypingEvent'];
-export type Unmute = components['schemas']['Unmute'];
 export type UnreadReply = components['schemas']['UnreadReply'];
 export type Unsubscribe = components['schemas']['Unsubscribe'];
 export type Use = components['schemas']['Use'];
@@ -2816,11 +2815,9 @@ export type FullHealth = components['schemas']['FullHealth'];
 export type Guest = components['schemas']['Guest'];
 export type JobBatch = components['schemas']['JobBatch'];
 export type JobOrder = components['schemas']['JobOrder'];
-export type JobReply = components['schemas']['JobReply'];
 export type JobView = components['schemas']['JobView'];
 export type JobsReply = components['schemas']['JobsReply'];
 export type KnownPlayer = components['schemas']['KnownPlayer'];
-export type LetterReply = components['schemas']['LetterReply'];
 export type Lift = components['schemas']['Lift'];
 export type Liveness = components['schemas']['Liveness'];
 export type LogEntry = components['schemas']['LogEntry'];
@@ -3801,7 +3798,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The caller's account and all its characters. */
+            /** @description The caller's account, which stands in `account` as well, and all its characters. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3810,6 +3807,9 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "username": "ann",
+                     *       "role": "player",
                      *       "account": {
                      *         "id": "0193e5a7c41f08b2d6e4",
                      *         "username": "ann",
@@ -4230,7 +4230,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The character as it is now. */
+            /** @description The character as it is now, which stands in `character` as well. */
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4239,6 +4239,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "name": "ann",
                      *       "character": {
                      *         "id": "0193e5a7c41f08b2d6e4",
                      *         "name": "ann"
@@ -4621,7 +4623,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The character as it is now. */
+            /** @description The character as it is now, which stands in `character` as well. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4630,6 +4632,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "name": "ann",
                      *       "character": {
                      *         "id": "0193e5a7c41f08b2d6e4",
                      *         "name": "ann"
@@ -8761,7 +8765,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The job, and where its state can be read. */
+            /** @description The job, how it stands, and where that can be read. */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -8771,7 +8775,8 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "0193e5a7c41f08b2d6e4",
-                     *       "status_url": "status_url"
+                     *       "status": "waiting",
+                     *       "url": "https://game.example/here"
                      *     }
                      */
                     "application/json": components["schemas"]["Ordered"];
@@ -8999,7 +9004,8 @@ export interface operations {
                      *         {
                      *           "ok": true,
                      *           "id": "0193e5a7c41f08b2d6e4",
-                     *           "status_url": "status_url",
+                     *           "status": "waiting",
+                     *           "url": "https://game.example/here",
                      *           "code": "code",
                      *           "detail": "detail"
                      *         }
@@ -9174,7 +9180,11 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One job. */
+            /**
+             * @description A job. Times are ms since the epoch; `attempts` is how often it has been tried.
+             *
+             *         `result` is there when it is completed, `reason` when its last attempt failed, and `trace_id`, which finds the log line with the trace, with it.
+             */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -9183,27 +9193,25 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "job": {
-                     *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "reports.economy",
-                     *         "state": "waiting",
-                     *         "payload": {},
-                     *         "priority": 1,
-                     *         "attempts": 1,
-                     *         "created_at": 1795342800000,
-                     *         "progress": {
-                     *           "done": 1,
-                     *           "total": 18
-                     *         },
-                     *         "started_at": 1795342800000,
-                     *         "finished_at": 1795342800000,
-                     *         "result": false,
-                     *         "reason": "Not what this room is for.",
-                     *         "trace_id": "9f2c4b1e-2a"
-                     *       }
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "task": "reports.economy",
+                     *       "status": "waiting",
+                     *       "payload": {},
+                     *       "priority": 1,
+                     *       "attempts": 1,
+                     *       "created_at": 1795342800000,
+                     *       "progress": {
+                     *         "done": 1,
+                     *         "total": 18
+                     *       },
+                     *       "started_at": 1795342800000,
+                     *       "finished_at": 1795342800000,
+                     *       "result": false,
+                     *       "reason": "Not what this room is for.",
+                     *       "trace_id": "9f2c4b1e-2a"
                      *     }
                      */
-                    "application/json": components["schemas"]["JobReply"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /**
@@ -9356,7 +9364,11 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One job. */
+            /**
+             * @description A job. Times are ms since the epoch; `attempts` is how often it has been tried.
+             *
+             *         `result` is there when it is completed, `reason` when its last attempt failed, and `trace_id`, which finds the log line with the trace, with it.
+             */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -9365,27 +9377,25 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "job": {
-                     *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "reports.economy",
-                     *         "state": "waiting",
-                     *         "payload": {},
-                     *         "priority": 1,
-                     *         "attempts": 1,
-                     *         "created_at": 1795342800000,
-                     *         "progress": {
-                     *           "done": 1,
-                     *           "total": 18
-                     *         },
-                     *         "started_at": 1795342800000,
-                     *         "finished_at": 1795342800000,
-                     *         "result": false,
-                     *         "reason": "Not what this room is for.",
-                     *         "trace_id": "9f2c4b1e-2a"
-                     *       }
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "task": "reports.economy",
+                     *       "status": "waiting",
+                     *       "payload": {},
+                     *       "priority": 1,
+                     *       "attempts": 1,
+                     *       "created_at": 1795342800000,
+                     *       "progress": {
+                     *         "done": 1,
+                     *         "total": 18
+                     *       },
+                     *       "started_at": 1795342800000,
+                     *       "finished_at": 1795342800000,
+                     *       "result": false,
+                     *       "reason": "Not what this room is for.",
+                     *       "trace_id": "9f2c4b1e-2a"
                      *     }
                      */
-                    "application/json": components["schemas"]["JobReply"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /**
@@ -9553,7 +9563,11 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One job. */
+            /**
+             * @description A job. Times are ms since the epoch; `attempts` is how often it has been tried.
+             *
+             *         `result` is there when it is completed, `reason` when its last attempt failed, and `trace_id`, which finds the log line with the trace, with it.
+             */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -9562,27 +9576,25 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "job": {
-                     *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "reports.economy",
-                     *         "state": "waiting",
-                     *         "payload": {},
-                     *         "priority": 1,
-                     *         "attempts": 1,
-                     *         "created_at": 1795342800000,
-                     *         "progress": {
-                     *           "done": 1,
-                     *           "total": 18
-                     *         },
-                     *         "started_at": 1795342800000,
-                     *         "finished_at": 1795342800000,
-                     *         "result": false,
-                     *         "reason": "Not what this room is for.",
-                     *         "trace_id": "9f2c4b1e-2a"
-                     *       }
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "task": "reports.economy",
+                     *       "status": "waiting",
+                     *       "payload": {},
+                     *       "priority": 1,
+                     *       "attempts": 1,
+                     *       "created_at": 1795342800000,
+                     *       "progress": {
+                     *         "done": 1,
+                     *         "total": 18
+                     *       },
+                     *       "started_at": 1795342800000,
+                     *       "finished_at": 1795342800000,
+                     *       "result": false,
+                     *       "reason": "Not what this room is for.",
+                     *       "trace_id": "9f2c4b1e-2a"
                      *     }
                      */
-                    "application/json": components["schemas"]["JobReply"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /** @description `malformed_payload`: The message is not what the protocol allows. */
@@ -10124,7 +10136,7 @@ export interface operations {
                      *         {
                      *           "id": "0193e5a7c41f08b2d6e4",
                      *           "task": "reports.economy",
-                     *           "state": "waiting",
+                     *           "status": "waiting",
                      *           "payload": {},
                      *           "priority": 1,
                      *           "attempts": 1,
@@ -10703,8 +10715,8 @@ export interface operations {
     };
     clean: {
         parameters: {
-            query: {
-                state: "completed" | "failed" | "waiting" | "delayed";
+            query?: {
+                state?: "completed" | "failed" | "waiting" | "delayed";
                 older?: number;
                 limit?: number;
             };
@@ -10913,7 +10925,7 @@ export interface operations {
                      *         {
                      *           "id": "0193e5a7c41f08b2d6e4",
                      *           "task": "reports.economy",
-                     *           "state": "waiting",
+                     *           "status": "waiting",
                      *           "payload": {},
                      *           "priority": 1,
                      *           "attempts": 1,
@@ -11085,7 +11097,11 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The job, which waits again. */
+            /**
+             * @description A job. Times are ms since the epoch; `attempts` is how often it has been tried.
+             *
+             *         `result` is there when it is completed, `reason` when its last attempt failed, and `trace_id`, which finds the log line with the trace, with it.
+             */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -11094,27 +11110,25 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "job": {
-                     *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "reports.economy",
-                     *         "state": "waiting",
-                     *         "payload": {},
-                     *         "priority": 1,
-                     *         "attempts": 1,
-                     *         "created_at": 1795342800000,
-                     *         "progress": {
-                     *           "done": 1,
-                     *           "total": 18
-                     *         },
-                     *         "started_at": 1795342800000,
-                     *         "finished_at": 1795342800000,
-                     *         "result": false,
-                     *         "reason": "Not what this room is for.",
-                     *         "trace_id": "9f2c4b1e-2a"
-                     *       }
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "task": "reports.economy",
+                     *       "status": "waiting",
+                     *       "payload": {},
+                     *       "priority": 1,
+                     *       "attempts": 1,
+                     *       "created_at": 1795342800000,
+                     *       "progress": {
+                     *         "done": 1,
+                     *         "total": 18
+                     *       },
+                     *       "started_at": 1795342800000,
+                     *       "finished_at": 1795342800000,
+                     *       "result": false,
+                     *       "reason": "Not what this room is for.",
+                     *       "trace_id": "9f2c4b1e-2a"
                      *     }
                      */
-                    "application/json": components["schemas"]["LetterReply"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /** @description `malformed_payload`: The message is not what the protocol allows. */
@@ -15941,7 +15955,7 @@ export interface ClientToServerEvents {
   ) => void;
   /** Take a message's text away: its author for some minutes, a moderator always. */
   "chat:delete": (
-    data: OneMessage,
+    data: DeleteMessage,
     acknowledge: Acknowledge<MessageReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Show a message to the moderators, as it is now. */
@@ -15956,7 +15970,7 @@ export interface ClientToServerEvents {
   ) => void;
   /** Let a player speak again, his mute ladder at its beginning. */
   "chat:unmute": (
-    data: Unmute,
+    data: Mute,
     acknowledge: Acknowledge<MutedEvent, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Let the others in a room see that the caller writes. */
@@ -16022,17 +16036,17 @@ export interface ClientToServerEvents {
   /** Start a duel that the caller was challenged to. */
   "duel:accept": (
     data: WhichDuel,
-    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "insufficient_funds" | "already_in_duel" | "duel_over" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Say no to a challenge. */
   "duel:decline": (
     data: WhichDuel,
-    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "duel_over" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Take one's own challenge back. */
   "duel:cancel": (
     data: WhichDuel,
-    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "duel_over" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Resign; the other wins. */
   "duel:forfeit": (
@@ -16059,9 +16073,9 @@ export interface ClientToServerEvents {
     data: Join,
     acknowledge: Acknowledge<MatchView, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "conflict" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
-  /** Wait no more; it is no error not to wait. */
+  /** Wait no more, for whatever stake; it is no error not to wait. */
   "match:leave": (
-    data: Nothing,
+    data: Join,
     acknowledge: Acknowledge<Empty, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "conflict" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** The best of a board. */

@@ -41,9 +41,9 @@ async def test_a_handler_that_raises_cancelled_error_fails_and_its_worker_lives_
 
     async with working(both, noting(cancel_myself), witness=witness) as bench:
         failed = await bench.ended(await bench.order("bad"))
-        assert (failed["state"], failed["attempts"]) == ("failed", 2)
+        assert (failed["status"], failed["attempts"]) == ("failed", 2)
         assert failed.get("reason") == "cancelled by itself"
-        assert (await bench.ended(await bench.order("good")))["state"] == "completed"
+        assert (await bench.ended(await bench.order("good")))["status"] == "completed"
         # "failed" is told of every attempt; of a dead letter we tell once.
         assert [letter["id"] for letter in witness.dead] == [failed["id"]]
 
@@ -54,7 +54,7 @@ async def test_a_worker_that_stops_without_a_word_is_replaced(both: Both) -> Non
         (worker,) = bench.office.workers.workers
         worker._worker._worker.closed = True  # as after its loop gave up
         await bench.until(lambda: not worker.healthy)
-        assert (await bench.ended(await bench.order("still")))["state"] == "completed"
+        assert (await bench.ended(await bench.order("still")))["status"] == "completed"
 
 
 async def scripts_run(redis: RedisStore) -> int:
@@ -89,7 +89,7 @@ async def test_a_store_that_refuses_is_asked_by_one_and_less_and_less_often(
             assert max(after - before for before, after in pairwise(times)) > 0.3
         finally:
             await redis.call("REPLICAOF", "NO", "ONE")
-        assert (await bench.ended(await bench.order("after")))["state"] == "completed"
+        assert (await bench.ended(await bench.order("after")))["status"] == "completed"
         seen = len(times)
         await asyncio.sleep(0.3)
         assert len(times) == seen
@@ -120,7 +120,7 @@ async def test_idle_workers_keep_their_connections_and_many_ends_at_once_find_on
         ids = await asyncio.gather(*(bench.order(str(n)) for n in range(100)))
         await bench.until(lambda: len(bench.office.workers._running()) == 100)
         gate.set()
-        states = [(await bench.ended(job_id))["state"] for job_id in ids]
+        states = [(await bench.ended(job_id))["status"] for job_id in ids]
         assert set(states) == {"completed"}
         before = await made()
         await asyncio.sleep(2.2)
@@ -256,7 +256,7 @@ async def test_a_job_that_workers_die_with_too_often_is_a_dead_letter_that_is_to
     async with working(both, noting(die), witness=witness, lock_seconds=0.2, stalls=2) as bench:
         job_id = await bench.order("deadly")
         dead = await bench.ended(job_id)
-        assert (dead["state"], len(witness.ran)) == ("failed", 3)
+        assert (dead["status"], len(witness.ran)) == ("failed", 3)
         await bench.until(lambda: [letter["id"] for letter in witness.dead] == [job_id])
         assert "stalled" in witness.dead[0]["reason"]
 
@@ -271,4 +271,4 @@ async def test_no_job_goes_before_the_most_urgent_and_a_time_out_has_a_reason(bo
         assert (await bench.ended(job_id)).get("reason") == "timeout: took longer than 0.05 s"
         # Ordered again with its key, it is the same job, and stays dead.
         assert await bench.order("slow", key="once") == job_id
-        assert (await bench.queues.get(job_id))["state"] == "failed"
+        assert (await bench.queues.get(job_id))["status"] == "failed"

@@ -179,7 +179,7 @@ def test_what_does_not_fit_is_named_and_not_told_back() -> None:
 
 @pytest.mark.parametrize("error", GameError.__subclasses__(), ids=lambda error: error.code)
 def test_an_error_object_has_all_that_protocol_says(error: type[GameError]) -> None:
-    shown = error_object(error("why", retry_after=1.23456), "id")
+    shown = error_object(error("why", retry_after=1.2341), "id")
     assert shown == {
         "type": "about:blank",
         "title": error.title,
