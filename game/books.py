@@ -17,6 +17,7 @@ Kind: TypeAlias = Literal[
     "missing_escrow",
     "orphaned_item",
     "order_mismatch",
+    "batch_mismatch",
 ]
 
 
@@ -34,14 +35,17 @@ class Finding:
 class Sums:
     """What the postings, seen one after another in the order of their ids, come to.
 
-    It holds an entry for each account, each kind of item of a player and each order of coins
-    for money, none for a posting.
+    It holds an entry for each account, each kind of item of a player, each order of coins
+    for money and each batch of transfers, none for a posting.
     """
 
     postings: int = 0
     balances: dict[str, int] = field(default_factory=dict)
     bought: dict[str, int] = field(default_factory=dict)
     ordered: dict[str, int] = field(default_factory=dict)
+    batches: dict[str, int] = field(default_factory=dict)
+    grants: set[str] = field(default_factory=set)
+    """The batches among them that the house paid."""
     _at: int = -1
     _same_time: set[str] = field(default_factory=set)
 
@@ -63,6 +67,10 @@ class Sums:
         self._count_items(posting)
         if coins := order_coins(posting):
             self.ordered[posting["ref"]] = self.ordered.get(posting["ref"], 0) + coins
+        if payment := batch_payment(posting):
+            count_payment(self.batches, payment)
+            if posting["reason"] == "grant":
+                self.grants.add(payment.batch)
         return None if _balanced(posting) else Finding("unbalanced_posting", posting["_id"])
 
     def _doubled(self, posting: Mapping[str, Any]) -> bool:
@@ -111,6 +119,47 @@ def order_is_right(order: Mapping[str, Any], coins: int) -> bool:
         case "refunded":
             return coins == given - order["taken"] or (coins == 0 and not order["taken"])
     return coins == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """What an item of a batch (`<batch>/<index>`) was paid: by which posting, to whom, what."""
+
+    item: str
+    posting: str
+    to: str
+    amount: int
+
+    @property
+    def batch(self) -> str:
+        """Its batch's id."""
+        return self.item.partition("/")[0]
+
+
+def count_payment(batches: dict[str, int], payment: Payment) -> None:
+    """Add to the sums of batches: they are equal, but by a chance of 1 in 2**60, where the
+    payments are, whatever their order.
+    """
+    batches[payment.batch] = batches.get(payment.batch, 0) + hash(payment)
+
+
+def batch_payment(posting: Mapping[str, Any]) -> Payment | None:
+    """The payment that a posting was, if it was one of a batch."""
+    kind, _, item = posting.get("once", "").partition(":")
+    if kind != "batch":
+        return None
+    for entry in posting["entries"]:
+        player = economy.owner(entry["account"])
+        if player and entry["amount"] > 0:
+            return Payment(item, posting["_id"], player, entry["amount"])
+    return Payment(item, posting["_id"], "", 0)  # whatever it was, nobody had it
+
+
+def item_payment(item: Mapping[str, Any]) -> Payment | None:
+    """The payment that an item of a batch says to have had."""
+    if item["status"] != "paid":
+        return None
+    return Payment(item["_id"], item.get("entry_id", ""), item["to"], item["amount"])
 
 
 def _balanced(posting: Mapping[str, Any]) -> bool:

@@ -125,6 +125,7 @@ CATALOGUE = Catalogue(
         transfers.delete,
         withdrawals.find,
         withdrawals.get,
+        withdrawals.decide,
         webhooks.listed,
         webhooks.create,
         webhooks.get,

@@ -191,7 +191,7 @@ async def cancel(cmd: OneJob, ctx: Context) -> JobView:
 
     Raises:
         NotFound: no such job.
-        Conflict: it is over.
+        Conflict: it is over; or it is of a batch of transfers, which has a call of its own.
         DependencyUnavailable: Redis does not answer.
     """
     return await ctx.world.jobs.cancel(cmd.id)
@@ -263,6 +263,7 @@ async def clean(cmd: CleanQueue, ctx: Context) -> Cleaned:
 
     Raises:
         NotFound: no such queue.
+        Conflict: they wait, and each is of something that has to be cancelled itself.
         DependencyUnavailable: Redis does not answer.
     """
     removed = await ctx.world.jobs.clean(cmd.queue, cmd.state, cmd.older, cmd.limit)

@@ -120,7 +120,12 @@ class DeadLetter(TypedDict):
 
 
 class QueueView(TypedDict):
-    """A queue: one task's jobs by state, and how long (ms) the oldest has been waiting."""
+    """A queue: one task's jobs by state, how long (ms) the oldest has been waiting, and its pace.
+
+    `completed_per_minute` and `failed_per_minute` (dead letters) are of the last five minutes,
+    this one included. `wait_ms` and `run_ms` are means of the newest twenty completed jobs that
+    were begun once, null without any.
+    """
 
     name: str
     profile: str
@@ -131,6 +136,10 @@ class QueueView(TypedDict):
     completed: int
     failed: int
     oldest_ms: int
+    completed_per_minute: float
+    failed_per_minute: float
+    wait_ms: int | None
+    run_ms: int | None
 
 
 class ScheduleView(TypedDict):
@@ -224,7 +233,16 @@ class Jobs(Protocol):
 
         Raises:
             NotFound: no such job.
-            Conflict: it is over.
+            Conflict: it is over, or something else is to be cancelled, with which it ends.
+        """
+
+    async def give_up(self, task: str, key: str) -> None:
+        """Take away the dead letter of a job that was ordered with a key: nobody can replay it.
+
+        Nothing, if the job is over, taken back or not known.
+
+        Raises:
+            Conflict: it waits or runs.
         """
 
     async def discard(self, job_id: str, reason: str, by: str) -> None:
@@ -264,6 +282,7 @@ class Jobs(Protocol):
 
         Raises:
             NotFound: no such queue.
+            Conflict: they wait, and something else is to be cancelled, with which they end.
         """
 
 

@@ -211,9 +211,9 @@ async def delete(cmd: OneBatch, ctx: Context) -> BatchState:
 @periodic("batches left behind", lambda _: LEFT_SECONDS)
 async def order_left(world: World) -> None:
     """Order the job of batches whose node died before it could."""
-    for batch_id in await world.economy.batches.left():
-        await world.jobs.enqueue(PayBatch(batch_id=batch_id), key=batch_id)
-        await world.economy.batches.look_later(batch_id)
+    for batch in await world.economy.batches.left():
+        await _order_job(world, batch)
+        await world.economy.batches.look_later(batch.id)
 
 
 async def tell(world: World, batch: Batch) -> None:
@@ -232,7 +232,7 @@ async def _order(
     new = batches.new(payer, ctx.caller.account_id, reason, len(wanted))
     its = [Item(index, one.to, one.amount, one.note) for index, one in enumerate(wanted)]
     batch = await batches.create(new, its, key)
-    await ctx.world.jobs.enqueue(PayBatch(batch_id=batch.id), key=batch.id)
+    await _order_job(ctx.world, batch)
     url = f"/api/v1/transfers/batch/{batch.id}"
     return BatchOrdered(id=batch.id, status=batch.status, total=batch.total, url=url)
 
@@ -240,8 +240,15 @@ async def _order(
 async def _cancel(cmd: OneBatch, ctx: Context) -> BatchState:
     batch = await _find(cmd.batch_id, ctx)
     batch = await ctx.world.economy.batches.cancel(batch.id)
+    await _order_job(ctx.world, batch)
     await tell(ctx.world, batch)
     return BatchState(batch=view(batch))
+
+
+async def _order_job(world: World, batch: Batch) -> None:
+    """One that pays it; of a cancelled batch another one, since the first may have died."""
+    key = batch.id if batch.cancelled_at is None else f"{batch.id}/cancel"
+    await world.jobs.enqueue(PayBatch(batch_id=batch.id), key=key)
 
 
 async def _find(batch_id: str, ctx: Context) -> Batch:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 from typing_extensions import TypedDict
 
+from config.logging import get_logger
 from game import rooms
-from game.errors import NotFound
-from game.withdrawals import Withdrawal, WithdrawalStatus
-from handlers.base import OPERATORS, Amount, Context, Id, Key, Payload, TaskPayload, World
-from handlers.registry import command, periodic, route
+from game.errors import NotFound, ValidationFailed
+from game.withdrawals import Verdict, Withdrawal, WithdrawalStatus
+from handlers.base import ADMINS, OPERATORS, Amount, Context, Id, Key, Payload, TaskPayload, World
+from handlers.registry import command, noted, periodic, route
 
 LEFT_SECONDS = 5.0
+
+log = get_logger(__name__)
 
 Address = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")]
 """Of the outside ledger; it knows what is one."""
@@ -40,6 +43,18 @@ class OneWithdrawal(Payload):
     withdrawal_id: Id
 
 
+class Decide(Payload):
+    """What became of a withdrawal, as somebody found out: `paid` out there, with the outside
+    ledger's `reference`, or not, so that the player has a `refund`. The player reads the reason.
+    """
+
+    withdrawal_id: Id
+    decision: Literal["paid", "refund"]
+    reference: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$")] | None = None
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    key: Key
+
+
 class ListWithdrawals(Payload):
     """A page of those in a state."""
 
@@ -51,7 +66,7 @@ class ListWithdrawals(Payload):
 class WithdrawalView(TypedDict):
     """A withdrawal: its coins are held until it is `confirmed` or, given back, `failed`.
 
-    `reference` is the outside ledger's, `reason` why it failed.
+    `reference` is the outside ledger's, `reason` why it failed, or was settled by hand.
     """
 
     id: str
@@ -129,6 +144,37 @@ async def find(cmd: ListWithdrawals, ctx: Context) -> WithdrawalsReply:
     return WithdrawalsReply(withdrawals=[_view(one) for one in shown], next_before=more)
 
 
+@noted
+@route("POST", "/withdrawals/{withdrawal_id}/settle", Decide, roles=ADMINS)
+async def decide(cmd: Decide, ctx: Context) -> WithdrawalState:
+    """Settle a withdrawal by hand whose job has died or was taken back; its dead letter is gone
+    then. The same key decides once.
+
+    Raises:
+        ValidationFailed: `paid` has no reference, or `refund` has one.
+        NotFound: there is no such withdrawal.
+        Conflict: it is over, or its job still waits or runs.
+        IdempotencyMismatch: the key was used for something else.
+        StaleVersion: others were faster every time.
+        DependencyUnavailable: a store does not answer; the same key goes on.
+    """
+    if (cmd.decision == "paid") is (cmd.reference is None):
+        message = "What was paid has a reference, a refund has none."
+        raise ValidationFailed.of("reference", message, "decision")
+    world, withdrawals = ctx.world, ctx.world.economy.withdrawals
+    before = await withdrawals.get(cmd.withdrawal_id)
+    if before.ended_at is None:
+        await world.jobs.give_up(Settle.task, _job_key(before))
+    verdict = Verdict("confirmed" if cmd.reference else "failed", cmd.reference, cmd.reason)
+    done = await withdrawals.decide(before.id, verdict, ctx.caller.account_id, cmd.key)
+    await world.react(done.postings)
+    after = await withdrawals.get(before.id)
+    if done.fresh:
+        log.warning("withdrawal_decided", id=after.id, by=ctx.caller.account_id, why=cmd.reason)
+        await tell(world, after)
+    return WithdrawalState(withdrawal=_view(after))
+
+
 @periodic("withdrawals left behind", lambda _: LEFT_SECONDS)
 async def order_left(world: World) -> None:
     """Order the job of withdrawals whose process died before it could."""
@@ -139,13 +185,17 @@ async def order_left(world: World) -> None:
 
 async def order(world: World, one: Withdrawal, delay: float = 0) -> None:
     """Order a withdrawal's next step: one job for each time that it was pending."""
-    await world.jobs.enqueue(Settle(withdrawal_id=one.id), key=f"{one.id}/{one.polls}", delay=delay)
+    await world.jobs.enqueue(Settle(withdrawal_id=one.id), key=_job_key(one), delay=delay)
 
 
 async def tell(world: World, one: Withdrawal) -> None:
     """Tell its player how a withdrawal stands."""
     news = WithdrawalState(withdrawal=_view(one))
     await world.publisher.emit("withdrawal:changed", news, rooms.player(one.player_id))
+
+
+def _job_key(one: Withdrawal) -> str:
+    return f"{one.id}/{one.polls}"
 
 
 def _view(one: Withdrawal) -> WithdrawalView:

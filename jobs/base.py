@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from pydantic import TypeAdapter
 
+from config.settings import Settings
 from handlers.base import TaskPayload, World
 
 P = TypeVar("P", bound=TaskPayload)
@@ -112,6 +114,10 @@ class Task(Generic[P]):
     delays: tuple[float, ...]
     roles: frozenset[str]
     """Who may order it by name, over REST."""
+    needs: str
+    """A setting (`email.host`) without which a process cannot do it; empty: every one can."""
+    cancelled_by: str
+    """The call that ends what its jobs are for; then they are not cancelled by themselves."""
     validate: Callable[[bytes], P]
     """Of JSON: what has been in a queue has been JSON."""
 
@@ -124,6 +130,12 @@ class Task(Generic[P]):
     def attempts(self) -> int:
         """How often a job is tried."""
         return len(self.delays) + 1
+
+    def lacks(self, settings: Settings) -> str | None:
+        """The variable that has to be set where it is done, if it is not."""
+        if not self.needs or attrgetter(self.needs)(settings):
+            return None
+        return f"SHOWDOWN_{self.needs.upper().replace('.', '__')}"
 
     async def __call__(self, job: P, ctx: JobContext) -> Any:
         """Run the bare handler."""
@@ -140,11 +152,14 @@ def task(
     rate: Rate | None = None,
     delays: tuple[float, ...] | None = None,
     roles: frozenset[str] = frozenset(),
+    needs: str = "",
+    cancelled_by: str = "",
 ) -> Callable[[Callable[[P, JobContext], Awaitable[Any]]], Task[P]]:
     """Make a task of a function; what it returns, JSON, is the job's result.
 
     Args:
         delays: seconds before each further attempt, instead of the profile's.
+        needs, cancelled_by: see Task.
     """
 
     def wrap(handler: Callable[[P, JobContext], Awaitable[Any]]) -> Task[P]:
@@ -158,6 +173,8 @@ def task(
             rate,
             profile.delays if delays is None else delays,
             roles,
+            needs,
+            cancelled_by,
             TypeAdapter(payload).validate_json,
         )
 

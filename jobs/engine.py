@@ -23,12 +23,15 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from game.errors import Conflict
 from handlers.ports import NORMAL
+from jobs import pace
+from jobs.pace import Counted, Pace
 from state.breaker import Breaker
 from state.connect import AWAY, RedisStore
 
 PREFIX = "{bull}"
 BACKOFF = "showdown"  # a type that BullMQ does not know, so that it asks us
 PRIORITY_SCORE = 0x100000000  # what a priority is worth in the set `prioritized`
+DELAY_SCORE = 0x1000  # what a millisecond is worth in the set `delayed`
 CONNECTIONS = 60  # of one worker: some three a job
 SAME_TIME = 200  # jobs that failed in the same millisecond, on the edge of a page
 IDENTITY = re.compile(r"^[a-z][a-z0-9_.]*-[A-Za-z0-9_.-]+$")
@@ -75,7 +78,6 @@ class Stored:
     priority: int
     attempts: int
     created_at: int
-    delay: int = 0
     progress: Any = 0
     started_at: int = 0
     finished_at: int = 0
@@ -194,19 +196,42 @@ class Queue:
             counts: dict[str, int] = await self._queue.getJobCounts(*STATES)
             return counts
 
+    async def pace(self, now: int) -> Pace:
+        """How many of its jobs end, and how long the newest took."""
+        with self._breaker.guard("jobs.pace"):
+            pipe = self._redis.pipeline(transaction=False)
+            for kind in ("completed", "failed"):
+                key = self._queue.toKey(f"metrics:{kind}")
+                pipe.hmget(key, "count", "prevCount", "prevTS")
+                pipe.lrange(f"{key}:data", 0, pace.MINUTES - 1)
+            pipe.zrevrange(self._queue.toKey("completed"), 0, pace.JOBS - 1)
+            *ended, newest = await pipe.execute()
+            for job_id in newest:
+                pipe.hmget(self._queue.toKey(job_id), *pace.FIELDS)
+            wait_ms, run_ms = pace.means(await pipe.execute() if newest else ())
+        completed, failed = [
+            _rate(counts, points, now) for counts, points in (ended[:2], ended[2:])
+        ]
+        return Pace(completed, failed, wait_ms, run_ms)
+
     async def oldest(self) -> int | None:
-        """Since when (ms) the job has been waiting that waits for the longest time."""
+        """Since when (ms) the job has been waiting that waits for the longest time; one that
+        was delayed counts from when its delay is over.
+        """
         with self._breaker.guard("jobs.oldest"):
             pipe = self._redis.pipeline(transaction=False)
+            pipe.zrange(self._queue.toKey("delayed"), 0, 0, withscores=True)
             pipe.lrange(self._queue.toKey("wait"), -1, -1)
             for priority in range(1, 11):
                 first = priority * PRIORITY_SCORE
                 key = self._queue.toKey("prioritized")
                 pipe.zrangebyscore(key, first, f"({first + PRIORITY_SCORE}", start=0, num=1)
-            ids = [job_id for found in await pipe.execute() for job_id in found]
+            delayed, *waiting = await pipe.execute()
+            ids = [job_id for found in waiting for job_id in found]
             for job_id in ids:
-                pipe.hmget(self._queue.toKey(job_id), "timestamp")
-            times = [int(since) for (since,) in await pipe.execute() if since]
+                pipe.hmget(self._queue.toKey(job_id), "timestamp", "opts")
+            times = [pace.free_at(*one) for one in await pipe.execute() if one[0]]
+        times += [int(score) // DELAY_SCORE for _, score in delayed]
         return min(times, default=None)
 
     async def pause(self, *, paused: bool) -> None:
@@ -226,6 +251,11 @@ class Queue:
             return removed
 
 
+def _rate(counts: list[str | None], points: list[str], now: int) -> float:
+    count, before, since = (int(one or 0) for one in counts)
+    return Counted(count, before, since, [int(one) for one in points]).per_minute(now)
+
+
 def _stored(job: Any) -> Stored:
     return Stored(
         id=job.id,
@@ -233,7 +263,6 @@ def _stored(job: Any) -> Stored:
         priority=job.priority,
         attempts=job.attemptsMade,
         created_at=job.timestamp,
-        delay=job.delay,
         progress=job.progress,
         started_at=job.processedOn or 0,
         finished_at=job.finishedOn or 0,

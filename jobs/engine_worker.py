@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -14,6 +15,7 @@ from bullmq.custom_errors import DelayedError
 
 from config.logging import get_logger
 from jobs.engine import PREFIX, client
+from jobs.pace import POINTS
 from state.connect import RedisStore
 
 GIVE_UP = -1
@@ -21,7 +23,9 @@ GIVE_UP = -1
 # held back by a limit, nobody rings.
 DRAIN_SECONDS, LIMITED_SECONDS = 1.0, 0.2
 RETRY_MS = 500  # between two tries to reach Redis
-CLOSE_SECONDS = 2.0
+# Before asking again a store that answers with a refusal: read-only after a failover, or full.
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+CLOSE_SECONDS, FORCE_SECONDS = 2.0, 1.0
 SILENT_SECONDS = 15.0  # of a store that is gone; BullMQ itself waits for at most 10
 RETRIES = 40  # of a command, within some 40 s
 
@@ -48,8 +52,8 @@ class Attempt:
     data: dict[str, Any]
     number: int
     last: bool
-    waited: float
-    """Seconds since it could have started."""
+    waited: float | None
+    """Seconds since it could have started; of one that was begun before, nobody knows."""
     _job: Any = field(repr=False)
     _token: str = field(repr=False)
     _lock_ms: int = field(repr=False)
@@ -93,6 +97,7 @@ class Terms:
             "runRetryDelay": RETRY_MS,
             "drainDelay": LIMITED_SECONDS if limited else DRAIN_SECONDS,
             "settings": {"backoffStrategy": _delay},
+            "metrics": {"maxDataPoints": POINTS},
         }
         if self.rate:
             jobs, seconds = self.rate
@@ -105,8 +110,8 @@ def _delay(_made: int, _type: str, error: Exception, _job: Any) -> int:
 
 
 class _Worker(bullmq.Worker):
-    """BullMQ's, which waits for its limits, asks for one job at a time while there is none, and
-    keeps nothing when it closes.
+    """BullMQ's, which waits for its limits, asks for one job at a time while there is none or
+    the store refuses, less and less often then, and keeps nothing when it closes.
     """
 
     limitUntil: int  # noqa: N815 - BullMQ's name
@@ -114,6 +119,7 @@ class _Worker(bullmq.Worker):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._idle = asyncio.Lock()
+        self._refusals = 0
 
     async def waitForJob(self) -> int:  # noqa: N802 - BullMQ's name
         """As BullMQ, but a rate that is used up is waited for: there it is never read."""
@@ -124,25 +130,61 @@ class _Worker(bullmq.Worker):
         waited: int = await super().waitForJob()
         return waited
 
+    async def close(self, force: bool = False) -> None:  # noqa: FBT002 - BullMQ's
+        """As BullMQ, but who cancels this ends it: there it shields its own task, and turns
+        round and round, without ever letting go, when that one is cancelled (as all are at the
+        end of a process).
+        """
+        self.closing = True
+        if self.waiting:
+            self.waiting.cancel()
+        if force:
+            self.forceClosing = True
+            self.cancelProcessing()
+        elif self.processing:
+            await asyncio.wait(self.processing)
+        await self.lockManager.close()
+        try:
+            await self.backend.close(force=force)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is over
+            self.emit("error", error)
+        self.closed = True
+
     async def getNextJob(self, token: str) -> Any:  # noqa: N802 - BullMQ's name
         """As BullMQ, but while the queue is empty one of us waits, where BullMQ lets every
         other ask in vain each time; and what comes while we close goes back: there nobody
         would run it.
         """
-        if self.drained:
+        if self._in_vain:
             async with self._idle:
                 if self.closing:
                     return None
-                if self.drained:
+                if self._in_vain:
                     return await self._next(token)
         return await self._next(token)
 
+    @property
+    def _in_vain(self) -> bool:
+        return bool(self.drained or self._refusals)
+
     async def _next(self, token: str) -> Any:
-        job = await super().getNextJob(token)
+        try:
+            job = await super().getNextJob(token)
+        except Exception:
+            self._refusals += 1
+            if not self.closing:  # BullMQ's own pause is the same each time, for each of us
+                await asyncio.sleep(_pause(self._refusals))
+            raise
+        self._refusals = 0
         if job and self.closing:
             await _hand_back(job, token)
             return None
         return job
+
+
+def _pause(refusals: int) -> float:
+    longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(refusals, 10))
+    return random.uniform(longest / 2, longest)  # noqa: S311 - spreads load, guards nothing
 
 
 async def _hand_back(job: Any, token: str) -> None:
@@ -191,6 +233,10 @@ class Worker:
             await worker.blockingRedisConnection.getRedisVersion()
             await self._limit_all_processes(redis)
             await worker.run()
+        except asyncio.CancelledError:
+            me = asyncio.current_task()
+            if not worker.closing or (me and me.cancelling()):
+                raise  # else it was only `_cut`
         finally:
             await self._end(worker)
             await redis.aclose()
@@ -237,33 +283,48 @@ class Worker:
 
     def _attempt(self, job: Any, token: str) -> Attempt:
         made = job.attemptsMade + 1
-        free_at = job.timestamp + job.delay
+        # BullMQ sets `delay` to 0 when it is over; in the options it stays.
+        free_at = job.timestamp + job.opts.get("delay", 0)
+        first = job.attemptsStarted == 1
         return Attempt(
             id=job.id,
             data=job.data,
             number=made,
             last=made >= job.opts.get("attempts", 1),
-            waited=max(0.0, time.time() - free_at / 1000),
+            waited=max(0.0, time.time() - free_at / 1000) if first else None,
             _job=job,
             _token=token,
             _lock_ms=round(self._terms.lock_seconds * 1000),
         )
 
     def close(self) -> None:
-        """Take no more jobs; `run` ends when those that run have ended."""
+        """Take no more jobs; `run` ends when those that run have ended, within a bound."""
         worker = self._worker
         if worker is None:
             return
         worker.closing = True
         if worker.waiting:
             worker.waiting.cancel()
+        loop, longest = asyncio.get_running_loop(), self._terms.stop_seconds + CLOSE_SECONDS
+        loop.call_later(CLOSE_SECONDS, self._cut, worker)
+        loop.call_later(longest, worker.cancelProcessing)
+
+    def _cut(self, worker: Any) -> None:
+        """Ask for no more jobs: a store that is gone would be waited for, by one queue's worker
+        after the other.
+        """
+        if not worker.jobs:
+            worker.cancelProcessing()
 
     async def _end(self, worker: Any) -> None:
-        """BullMQ's `close` shields itself from every cancellation, so it gets a bound."""
-        closing = asyncio.ensure_future(worker.close())
-        bound = self._terms.stop_seconds + CLOSE_SECONDS
-        _, late = await asyncio.wait([closing], timeout=bound)
-        if late:
+        """Wait for what runs, within a bound; without a job, only for who asks for one."""
+        bound = CLOSE_SECONDS + (self._terms.stop_seconds if worker.jobs else 0)
+        try:
+            async with asyncio.timeout(bound):
+                await worker.close()
+        except TimeoutError:
             log.warning("worker_forced", queue=self.queue)
-            await asyncio.wait([asyncio.ensure_future(worker.close(force=True))], timeout=1.0)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FORCE_SECONDS):
+                    await worker.close(force=True)
         self._worker = None

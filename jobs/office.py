@@ -35,7 +35,8 @@ class Office:
 
     Args:
         tasks: every task, also those that others work on.
-        hired: names of the queues that this process works on.
+        hired: names of the queues that this process works on. Those whose tasks need what
+            its settings lack it leaves to others: `beyond`, with the variables that are missing.
     """
 
     def __init__(
@@ -53,7 +54,9 @@ class Office:
         self._settings = settings
         self._redis = redis
         self._metrics = metrics
-        self._hired = [task for task in tasks if task.name in hired]
+        chosen = {task: task.lacks(settings) for task in tasks if task.name in hired}
+        self._hired = [task for task, lacks in chosen.items() if lacks is None]
+        self.beyond = {task.name: lacks for task, lacks in chosen.items() if lacks}
         self._client = engine.client(redis, settings.redis.timeout_seconds, RETRIES, CONNECTIONS)
         self._marks = JobMarks(redis, settings.jobs.keep_seconds)
         self._orders = JobOrders(documents, now)

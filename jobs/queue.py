@@ -25,13 +25,14 @@ from handlers.ports import NORMAL, Cleanable, JobState, JobView, QueueView
 from jobs.base import Task
 from jobs.engine import Keep, Order, Queue
 from jobs.metrics import JobMetrics
-from jobs.views import cancelled_view, order_view, queue_view, view
+from jobs.views import Depth, cancelled_view, order_view, queue_view, view
 from state.ids import new_id
 from state.job_marks import JobMarks
 from state.job_orders import JobOrders
 
 NEVER = 2**53  # ms; later than any job
 RELAY_AFTER = 5.0  # seconds; by then an order is in its queue, or whoever took it is dead
+OVER = frozenset({"completed", "failed", "cancelled"})
 STATES: dict[str, tuple[str, ...]] = {
     "waiting": ("prioritized", "wait", "paused"),
     "delayed": ("delayed",),
@@ -81,7 +82,7 @@ class JobQueues:
             job_id = f"{payload.task}-{new_id()}"
             await self.order(payload.task, job_id, body, delay, priority)
             return job_id
-        job_id = f"{payload.task}-k{_hash([key])[:20]}"
+        job_id = _keyed(payload.task, key)
         if await self._marks.cancelled(job_id) is None:
             await self.order(payload.task, job_id, body, delay, priority)
         if (await self.get(job_id))["payload"] != body:
@@ -188,8 +189,10 @@ class JobQueues:
     async def cancel(self, job_id: str) -> JobView:
         """Take a job back, or stop it where it runs; see handlers/ports.py."""
         job = await self.get(job_id)
-        if job["status"] in {"completed", "failed", "cancelled"}:
+        if job["status"] in OVER:
             raise Conflict(f"The job is {job['status']}.")
+        if instead := self.tasks[job["task"]].cancelled_by:
+            raise Conflict(f"Cancel what it is for: {instead.format(**job['payload'])}")
         # First the mark, which a worker that takes the job meanwhile will see.
         await self._marks.cancel(job_id, cast("dict[str, Any]", job))
         queue = self._queue_of(job_id)
@@ -206,6 +209,21 @@ class JobQueues:
         await self._forget(queue.name, job_id, "discarded")
         log.warning("dead_letter_discarded", job_id=job_id, reason=reason, by=by)
 
+    async def give_up(self, task: str, key: str) -> None:
+        """Take away the dead letter of a key, if there is one; see handlers/ports.py."""
+        job_id = _keyed(task, key)
+        try:
+            state = (await self.get(job_id))["status"]
+        except NotFound:
+            return
+        if state not in OVER:
+            raise Conflict(f"Its job is {state}.")
+        if state == "failed":
+            # First the order, so that nobody who asks meanwhile takes it for an open one.
+            await self._forget(task, job_id, "discarded")
+            if not await self._queues[task].remove(job_id):
+                raise Conflict("Its job was replayed just now.")
+
     async def _forget(self, task: str, job_id: str, state: str) -> None:
         if self.tasks[task].profile.durable:
             await self._orders.done(job_id, None, state)
@@ -216,11 +234,16 @@ class JobQueues:
 
     async def stats(self, queue: str) -> QueueView:
         """One queue; see handlers/ports.py."""
+        one, profile = self._queue(queue), self.tasks[queue].profile.name
+        depth, pace = await self.depth(queue), await one.pace(_now())
+        return queue_view(queue, profile, depth, pace, paused=await one.paused())
+
+    async def depth(self, queue: str) -> Depth:
+        """How much there is in a queue."""
         one = self._queue(queue)
         counts, oldest = await one.counts(), await one.oldest()
-        oldest_ms = max(0, round(time.time() * 1000) - oldest) if oldest else 0
-        profile = self.tasks[queue].profile.name
-        return queue_view(queue, profile, counts, oldest_ms, paused=await one.paused())
+        jobs = {word: sum(counts.get(kind, 0) for kind in kinds) for word, kinds in STATES.items()}
+        return Depth(jobs, max(0, _now() - oldest) if oldest else 0)
 
     async def pause(self, queue: str) -> None:
         """Start no more of its jobs; see handlers/ports.py."""
@@ -233,6 +256,8 @@ class JobQueues:
     async def clean(self, queue: str, state: Cleanable, older: float, limit: int) -> int:
         """Take old jobs away; see handlers/ports.py."""
         one, removed = self._queue(queue), 0
+        if self.tasks[queue].cancelled_by and state in {"waiting", "delayed"}:
+            raise Conflict("Cancel what these jobs are for, one by one.")
         for kind in STATES[state]:
             for job_id in await one.clean(kind, round(older * 1000), limit - removed):
                 removed += 1
@@ -258,8 +283,12 @@ class JobQueues:
         return queue
 
 
-def _hash(body: Any) -> str:
-    return sha256(orjson.dumps(body)).hexdigest()
+def _now() -> int:
+    return round(time.time() * 1000)
+
+
+def _keyed(task: str, key: str) -> str:
+    return f"{task}-k{sha256(orjson.dumps([key])).hexdigest()[:20]}"
 
 
 def _problems(error: ValidationError) -> list[FieldProblem]:

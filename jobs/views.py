@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from handlers.ports import JobState, JobView, Progress, QueueView
 from jobs.engine import Stored
+from jobs.pace import Pace
 from jobs.worker import CANCELLED
 
 TRACE = re.compile(r" \[([0-9a-f]+-[0-9a-f]+)\]$")
@@ -90,18 +91,27 @@ def order_view(order: Mapping[str, Any]) -> JobView:
     return shown
 
 
-def queue_view(
-    name: str, profile: str, counts: Mapping[str, int], oldest_ms: int, *, paused: bool
-) -> QueueView:
-    """A queue, its jobs counted by the engine's states."""
+class Depth(NamedTuple):
+    """Jobs of a queue by state, and how long (ms) the oldest has been waiting."""
+
+    jobs: Mapping[str, int]
+    oldest_ms: int
+
+
+def queue_view(name: str, profile: str, depth: Depth, pace: Pace, *, paused: bool) -> QueueView:
+    """A queue."""
     return QueueView(
         name=name,
         profile=profile,
         paused=paused,
-        waiting=sum(counts.get(state, 0) for state in ("wait", "paused", "prioritized")),
-        delayed=counts.get("delayed", 0),
-        running=counts.get("active", 0),
-        completed=counts.get("completed", 0),
-        failed=counts.get("failed", 0),
-        oldest_ms=oldest_ms,
+        waiting=depth.jobs["waiting"],
+        delayed=depth.jobs["delayed"],
+        running=depth.jobs["running"],
+        completed=depth.jobs["completed"],
+        failed=depth.jobs["failed"],
+        oldest_ms=depth.oldest_ms,
+        completed_per_minute=pace.completed,
+        failed_per_minute=pace.failed,
+        wait_ms=pace.wait_ms,
+        run_ms=pace.run_ms,
     )

@@ -154,7 +154,8 @@ class TaskWorker:
         self._ended.labels(self.task.name, outcome).inc()
 
     async def _process(self, attempt: Attempt) -> Any:
-        self._waited.observe(attempt.waited)
+        if attempt.waited is not None:
+            self._waited.observe(attempt.waited)
         trace_id = self._tools.new_trace_id()
         began = time.perf_counter()
         running = self._start(attempt, trace_id)

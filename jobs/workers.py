@@ -58,11 +58,12 @@ class JobWorkers:
         """Set the gauges."""
         metrics = self._tools.metrics
         metrics.workers.set(sum(worker.healthy for worker in self.workers))
-        for queue in await self._queues.queues():
+        for queue in self._queues.tasks:
+            jobs, oldest_ms = await self._queues.depth(queue)
             for state in ("waiting", "delayed", "running"):
-                metrics.depth.labels(queue["name"], state).set(queue[state])
-            metrics.oldest.labels(queue["name"]).set(queue["oldest_ms"] / 1000)
-            metrics.dead.labels(queue["name"]).set(queue["failed"])
+                metrics.depth.labels(queue, state).set(jobs[state])
+            metrics.oldest.labels(queue).set(oldest_ms / 1000)
+            metrics.dead.labels(queue).set(jobs["failed"])
 
     async def stop(self) -> None:
         """Take no more jobs, wait for those that run, hand back what takes too long."""

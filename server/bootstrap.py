@@ -195,7 +195,7 @@ def build(
         health=health,
         metrics=metrics,
         limits=settings.limits,
-        details=lambda: _details(node, redis, documents, reception),
+        details=lambda: _details(node, redis, documents, reception, office),
     )
     pages = Pages()
     census = Census(world.live, hub, reception.sessions, publisher.ask)
@@ -264,7 +264,7 @@ def _ways(settings: Settings, metrics: Metrics, secret: str) -> Ways:
 
 
 def _details(
-    node: str, redis: RedisStore, documents: DocumentStore, reception: Reception
+    node: str, redis: RedisStore, documents: DocumentStore, reception: Reception, office: Office
 ) -> Details:
     return {
         "node": node,
@@ -277,4 +277,6 @@ def _details(
                 "open": documents.breaker.open,
             },
         },
+        "works_on": [worker.task.name for worker in office.workers.workers],
+        "beyond": office.beyond,
     }

@@ -47,11 +47,17 @@ class StoreView(TypedDict):
 
 
 class Details(TypedDict):
-    """A node: its name, its signed-in connections, and its stores by name."""
+    """A node: its name, its signed-in connections, its stores by name, and its jobs.
+
+    `works_on` are the queues that it works on, `beyond` those that it leaves to others, each
+    with the variable that is not set here.
+    """
 
     node: str
     connections: int
     stores: dict[str, StoreView]
+    works_on: list[str]
+    beyond: dict[str, str]
 
 
 class FullHealth(Details):

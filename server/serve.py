@@ -51,6 +51,9 @@ def work(settings: Settings, queues: Collection[str]) -> int:
     known = [task.name for task in TASKS]
     if unknown := set(queues) - set(known):
         raise SettingsError(f"no such queue: {', '.join(sorted(unknown))} ({', '.join(known)})")
+    lacking = {task.name: task.lacks(settings) for task in TASKS if task.name in queues}
+    if named := [f"{name} needs {lacks}" for name, lacks in lacking.items() if lacks]:
+        raise SettingsError(", ".join(named))
     if settings.embedded:
         raise SettingsError("work needs SHOWDOWN_REDIS_URL and SHOWDOWN_MONGO_URL")
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -119,6 +122,8 @@ async def _serve_node(
     )
     async with running(parts, listen) as port:
         log.info("serving", node=node, port=port)
+        for queue, lacks in parts.office.beyond.items():
+            log.info("queue_left_to_others", queue=queue, not_set=lacks)
         announce(settings, port)
         await stop.wait()
 

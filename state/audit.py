@@ -5,7 +5,7 @@ be a movement in between: each difference is looked at again in a transaction, w
 moment of all collections, and only what differs there as well is a finding. (One transaction
 over everything would be simpler, but a store ends it after a minute.) Nothing is repaired.
 
-Memory is bounded by the number of accounts, owned items and orders, not by the postings.
+Memory is bounded by the number of accounts, owned items, orders and batches, not by the postings.
 """
 
 from __future__ import annotations
@@ -18,7 +18,18 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from game import economy
-from game.books import Finding, Sums, order_coins, order_is_right, purchase
+from game.books import (
+    Finding,
+    Payment,
+    Sums,
+    batch_payment,
+    count_payment,
+    item_payment,
+    order_coins,
+    order_is_right,
+    purchase,
+)
+from state.batches import MOST_ITEMS, item_ids
 from state.documents import Document, DocumentStore, Transaction
 
 SHOWN = 1_000  # findings in a report; all are counted
@@ -81,6 +92,7 @@ class Audit:
         await self._check_escrow()
         await self._check_items()
         await self._check_orders()
+        await self._check_batches()
         self._report.postings = self._sums.postings
         self._report.seconds = round(time.monotonic() - started, 3)
         return self._report
@@ -134,6 +146,22 @@ class Audit:
                 await self._again(_order_check(one["_id"]))
         for order_id in ordered:
             await self._again(_order_check(order_id))
+
+    async def _check_batches(self) -> None:
+        """Each item of a batch that is paid has its posting, and no other has one."""
+        paid: dict[str, int] = {}
+        kept: set[str] = set()
+        async for item in self._documents.each("batch_items", {}, sort=BY_ID):
+            kept.add(item["_id"].partition("/")[0])
+            if payment := item_payment(item):
+                count_payment(paid, payment)
+        async for batch in self._documents.each("batches", {}, sort=BY_ID):
+            kept.add(batch["_id"])
+        # Players' old batches are cleaned away, and their postings stay; the house's are kept.
+        for batch_id in kept | self._sums.grants:
+            if self._sums.batches.get(batch_id) != paid.get(batch_id):
+                for finding in await self._documents.transaction(_batch_check(batch_id)):
+                    self._report.add(finding)
 
 
 _KINDS = {"blackjack": "blackjack", "stakes": "duel", "withdrawals": "withdrawal"}
@@ -221,6 +249,27 @@ def _order_check(order_id: str) -> Check:
         return Finding("order_mismatch", order_id, None, coins)
 
     return check
+
+
+def _batch_check(batch_id: str) -> Callable[[Transaction], Awaitable[list[Finding]]]:
+    ids = item_ids(batch_id, 0, MOST_ITEMS)
+
+    async def check(tx: Transaction) -> list[Finding]:
+        items, postings = {"_id": {"$in": ids}}, {"once": {"$in": [f"batch:{one}" for one in ids]}}
+        said = {one["_id"]: item_payment(one) async for one in tx.each("batch_items", items)}
+        found = [batch_payment(one) async for one in tx.each("postings", postings)]
+        done = {one.item: one for one in found if one}
+        return [
+            Finding("batch_mismatch", one, _amount(said.get(one)), _amount(done.get(one)))
+            for one in ids
+            if said.get(one) != done.get(one)
+        ]
+
+    return check
+
+
+def _amount(payment: Payment | None) -> int:
+    return payment.amount if payment else 0
 
 
 class AuditLog:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from config.sections import Economy as EconomySettings
@@ -157,11 +158,11 @@ class Batches:
 
         return await self._documents.transaction(work)
 
-    async def left(self) -> list[str]:
+    async def left(self) -> list[Batch]:
         """Open batches whose job may never have been ordered."""
         query = {"check_at": {"$lte": self._ledger.now()}}
         found = await self._documents.find("batches", query, sort=[("check_at", 1)], limit=AT_ONCE)
-        return [one["_id"] for one in found]
+        return [_batch(one) for one in found]
 
     async def look_later(self, batch_id: str) -> None:
         """Its job is there."""
@@ -184,9 +185,7 @@ class Batches:
         dropped = 0
         while found := await self._documents.find("batches", query, sort=oldest, limit=AT_ONCE):
             for one in found:
-                items = _items(one["_id"], 0, one["total"])
-                await self._documents.delete_all("batch_items", items)
-                await self._documents.call("batches", "delete_one", {"_id": one["_id"]})
+                await self._documents.transaction(partial(_drop, one["_id"], one["total"]))
             dropped += len(found)
         return dropped
 
@@ -212,6 +211,12 @@ class Batches:
         return Item(item.index, item.to, item.amount, item.note, status, **result)
 
 
+async def _drop(batch_id: str, total: int, tx: Transaction) -> None:
+    """In one step: a batch without its items would be a finding of the audit."""
+    await tx.call("batch_items", "delete_many", _items(batch_id, 0, total))
+    await tx.call("batches", "delete_one", {"_id": batch_id}, hint="_id_")
+
+
 async def _set(
     tx: Transaction, collection: str, id: str, fields: Document, *, closed: bool = False
 ) -> None:
@@ -230,9 +235,14 @@ def _item_id(batch_id: str, index: int) -> str:
     return f"{batch_id}/{index:04}"
 
 
+def item_ids(batch_id: str, first: int, end: int) -> list[str]:
+    """Those of a batch's items."""
+    return [_item_id(batch_id, index) for index in range(first, end)]
+
+
 def _items(batch_id: str, first: int, end: int) -> Document:
     """By their ids: of a range of `_id`, SecantusDB makes a scan."""
-    return {"_id": {"$in": [_item_id(batch_id, index) for index in range(first, end)]}}
+    return {"_id": {"$in": item_ids(batch_id, first, end)}}
 
 
 def _document(batch: Batch) -> Document:

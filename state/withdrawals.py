@@ -14,12 +14,12 @@ or back to the wallet.
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict, astuple, fields
 
 from config.sections import Economy as EconomySettings
 from game import economy
 from game import withdrawals as rules
-from game.errors import NotFound
+from game.errors import Conflict, NotFound
 from game.withdrawals import Verdict, Withdrawal, WithdrawalStatus
 from state.documents import Document, DocumentStore, Transaction
 from state.ids import new_timed_id
@@ -96,16 +96,31 @@ class Withdrawals:
             after = rules.hear(before, verdict, asked.polls, self._ledger.now())
             if after is before:
                 return before
-            document = _document(after)
-            if after.ended_at is None:
-                document["check_at"] = found["check_at"]
-            else:
-                await close_one(books.tx, _tab(after))
-                await self._let_go(books, after)
-            await books.tx.call("withdrawals", "replace_one", which, document, hint="_id_")
+            await self._keep(books, after, found)
             return after
 
         return await self._ledger.step(work)
+
+    async def decide(self, withdrawal_id: str, verdict: Verdict, by: str, key: str) -> Done:
+        """End one that is open as an account found out, once for a key; the answer is its id.
+
+        Raises:
+            NotFound: there is no such withdrawal.
+            Conflict: it is over.
+            IdempotencyMismatch: the key was used for something else.
+        """
+
+        async def work(books: Books) -> str:
+            found = await books.tx.call("withdrawals", "find_one", {"_id": withdrawal_id})
+            before = _withdrawal(found)
+            if before.ended_at is not None:
+                raise Conflict(f"The withdrawal is {before.status}.")
+            after = rules.hear(before, verdict, before.polls, self._ledger.now())
+            await self._keep(books, after, found)
+            return after.id
+
+        body = ["withdrawals:settle", withdrawal_id, *astuple(verdict)]
+        return await self._ledger.once(by, key, body, work)
 
     async def left(self) -> list[Withdrawal]:
         """Open ones whose job may never have been ordered."""
@@ -127,6 +142,17 @@ class Withdrawals:
         await self._documents.transaction(work)
 
     # Inside
+
+    async def _keep(self, books: Books, after: Withdrawal, found: Document) -> None:
+        """Write one down as it is now; with its end its coins leave the escrow."""
+        document = _document(after)
+        if after.ended_at is None:
+            document["check_at"] = found["check_at"]
+        else:
+            await close_one(books.tx, _tab(after))
+            await self._let_go(books, after)
+        which = {"_id": after.id}
+        await books.tx.call("withdrawals", "replace_one", which, document, hint="_id_")
 
     async def _let_go(self, books: Books, one: Withdrawal) -> None:
         if one.status == "confirmed":

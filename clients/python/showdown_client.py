@@ -339,6 +339,18 @@ class DealerView(TypedDict):
     total: int
 
 
+class Decide(TypedDict):
+    """What became of a withdrawal, as somebody found out: `paid` out there, with the outside
+    ledger's `reference`, or not, so that the player has a `refund`. The player reads the
+    reason.
+    """
+
+    decision: Literal["paid", "refund"]
+    reference: NotRequired[str | None]
+    reason: str
+    key: str
+
+
 class DeliveriesAnswer(TypedDict):
     """Deliveries, the newest first; null as the cursor when there are no more."""
 
@@ -548,6 +560,8 @@ class FullHealth(TypedDict):
     node: str
     connections: int
     stores: dict[str, StoreView]
+    works_on: list[str]
+    beyond: dict[str, str]
     checks: dict[str, CheckView]
 
 
@@ -1061,7 +1075,13 @@ class QueueReply(TypedDict):
 
 
 class QueueView(TypedDict):
-    """A queue: one task's jobs by state, and how long (ms) the oldest has been waiting."""
+    """A queue: one task's jobs by state, how long (ms) the oldest has been waiting, and its
+    pace.
+
+    `completed_per_minute` and `failed_per_minute` (dead letters) are of the last five minutes,
+    this one included. `wait_ms` and `run_ms` are means of the newest twenty completed jobs that
+    were begun once, null without any.
+    """
 
     name: str
     profile: str
@@ -1072,6 +1092,10 @@ class QueueView(TypedDict):
     completed: int
     failed: int
     oldest_ms: int
+    completed_per_minute: float
+    failed_per_minute: float
+    wait_ms: int | None
+    run_ms: int | None
 
 
 class QueuesReply(TypedDict):
@@ -1520,7 +1544,7 @@ class WithdrawalState(TypedDict):
 class WithdrawalView(TypedDict):
     """A withdrawal: its coins are held until it is `confirmed` or, given back, `failed`.
 
-    `reference` is the outside ledger's, `reason` why it failed.
+    `reference` is the outside ledger's, `reason` why it failed, or was settled by hand.
     """
 
     id: str

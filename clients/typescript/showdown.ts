@@ -322,6 +322,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/withdrawals/{withdrawal_id}/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Settle a withdrawal by hand whose job has died or was taken back; its dead letter is gone then. The same key decides once. */
+        post: operations["decide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/webhooks": {
         parameters: {
             query?: never;
@@ -1944,7 +1961,7 @@ export interface components {
         /**
          * @description A withdrawal: its coins are held until it is `confirmed` or, given back, `failed`.
          *
-         *     `reference` is the outside ledger's, `reason` why it failed.
+         *     `reference` is the outside ledger's, `reason` why it failed, or was settled by hand.
          */
         WithdrawalView: {
             id: string;
@@ -2117,6 +2134,15 @@ export interface components {
             dead_letters: components["schemas"]["JobView"][];
             next_before: string | null;
         };
+        /** @description What became of a withdrawal, as somebody found out: `paid` out there, with the outside ledger's `reference`, or not, so that the player has a `refund`. The player reads the reason. */
+        Decide: {
+            /** @enum {string} */
+            decision: "paid" | "refund";
+            /** @default null */
+            reference?: string | null;
+            reason: string;
+            key: string;
+        };
         /** @description Deliveries, the newest first; null as the cursor when there are no more. */
         DeliveriesAnswer: {
             deliveries: components["schemas"]["DeliveryView"][];
@@ -2167,6 +2193,10 @@ export interface components {
             connections: number;
             stores: {
                 [key: string]: components["schemas"]["StoreView"];
+            };
+            works_on: string[];
+            beyond: {
+                [key: string]: string;
             };
             checks: {
                 [key: string]: components["schemas"]["CheckView"];
@@ -2379,7 +2409,11 @@ export interface components {
         QueueReply: {
             queue: components["schemas"]["QueueView"];
         };
-        /** @description A queue: one task's jobs by state, and how long (ms) the oldest has been waiting. */
+        /**
+         * @description A queue: one task's jobs by state, how long (ms) the oldest has been waiting, and its pace.
+         *
+         *     `completed_per_minute` and `failed_per_minute` (dead letters) are of the last five minutes, this one included. `wait_ms` and `run_ms` are means of the newest twenty completed jobs that were begun once, null without any.
+         */
         QueueView: {
             name: string;
             profile: string;
@@ -2390,6 +2424,10 @@ export interface components {
             completed: number;
             failed: number;
             oldest_ms: number;
+            completed_per_minute: number;
+            failed_per_minute: number;
+            wait_ms: number | null;
+            run_ms: number | null;
         };
         /** @description All queues. */
         QueuesReply: {
@@ -2765,6 +2803,7 @@ export type ConnectionView = components['schemas']['ConnectionView'];
 export type Connections = components['schemas']['Connections'];
 export type Credentials = components['schemas']['Credentials'];
 export type DeadLettersReply = components['schemas']['DeadLettersReply'];
+export type Decide = components['schemas']['Decide'];
 export type DeliveriesAnswer = components['schemas']['DeliveriesAnswer'];
 export type DeliveryAnswer = components['schemas']['DeliveryAnswer'];
 export type DeliveryView = components['schemas']['DeliveryView'];
@@ -6659,6 +6698,247 @@ export interface operations {
             };
         };
     };
+    decide: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description In place of the body's `key`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                withdrawal_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "decision": "paid",
+                 *       "reference": "r-20931",
+                 *       "reason": "Not what this room is for.",
+                 *       "key": "3f1f9a52"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Decide"];
+            };
+        };
+        responses: {
+            /** @description One withdrawal. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "withdrawal": {
+                     *         "id": "0193e5a7c41f08b2d6e4",
+                     *         "player_id": "0193e5a80b7716f3a95c",
+                     *         "address": "acct-7f3a",
+                     *         "amount": 100,
+                     *         "status": "held",
+                     *         "reference": "r-20931",
+                     *         "reason": "Not what this room is for.",
+                     *         "created_at": 1795342800000,
+                     *         "ended_at": 1795342800000
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WithdrawalState"];
+                };
+            };
+            /** @description `malformed_payload`: The message is not what the protocol allows. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "malformed_payload";
+                        /** @constant */
+                        status?: 400;
+                    };
+                };
+            };
+            /**
+             * @description `unauthenticated`: Sign in first: the credentials are missing or wrong.
+             *
+             *     `token_expired`: The token is past its time; refresh it.
+             *
+             *     `token_revoked`: The token was revoked; sign in again.
+             */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "WWW-Authenticate": components["headers"]["WwwAuthenticate"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "unauthenticated" | "token_expired" | "token_revoked";
+                        /** @constant */
+                        status?: 401;
+                    };
+                };
+            };
+            /**
+             * @description `forbidden`: The caller's role is not admin. A browser's page of another origin calls.
+             *
+             *     `banned`: The account is banned.
+             */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "forbidden" | "banned";
+                        /** @constant */
+                        status?: 403;
+                    };
+                };
+            };
+            /** @description `not_found`: There is no such withdrawal. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "not_found";
+                        /** @constant */
+                        status?: 404;
+                    };
+                };
+            };
+            /**
+             * @description `conflict`: It is over, or its job still waits or runs.
+             *
+             *     `stale_version`: Others were faster every time.
+             *
+             *     `idempotency_mismatch`: The key was used for something else.
+             */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict" | "stale_version" | "idempotency_mismatch";
+                        /** @constant */
+                        status?: 409;
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The message is larger than the server reads. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "payload_too_large";
+                        /** @constant */
+                        status?: 413;
+                    };
+                };
+            };
+            /** @description `validation_failed`: Some fields are missing, unknown or out of range. `paid` has no reference, or `refund` has one. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "validation_failed";
+                        /** @constant */
+                        status?: 422;
+                    };
+                };
+            };
+            /** @description `rate_limited`: The account calls more often than it may. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "rate_limited";
+                        /** @constant */
+                        status?: 429;
+                    };
+                };
+            };
+            /** @description `internal`: Something went wrong on the server. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "internal";
+                        /** @constant */
+                        status?: 500;
+                    };
+                };
+            };
+            /** @description `dependency_unavailable`: A store does not answer; the same key goes on. A store that this needs does not answer at the moment. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "dependency_unavailable";
+                        /** @constant */
+                        status?: 503;
+                    };
+                };
+            };
+            /** @description `timeout`: That took too long and was stopped. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "timeout";
+                        /** @constant */
+                        status?: 504;
+                    };
+                };
+            };
+        };
+    };
     listed: {
         parameters: {
             query?: never;
@@ -9175,7 +9455,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `conflict`: It is over. */
+            /** @description `conflict`: It is over; or it is of a batch of transfers, which has a call of its own. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -9528,7 +9808,11 @@ export interface operations {
                      *           "running": 1,
                      *           "completed": 1,
                      *           "failed": 1,
-                     *           "oldest_ms": 1
+                     *           "oldest_ms": 1,
+                     *           "completed_per_minute": 1,
+                     *           "failed_per_minute": 1,
+                     *           "wait_ms": 1,
+                     *           "run_ms": 1
                      *         }
                      *       ]
                      *     }
@@ -9674,7 +9958,11 @@ export interface operations {
                      *         "running": 1,
                      *         "completed": 1,
                      *         "failed": 1,
-                     *         "oldest_ms": 1
+                     *         "oldest_ms": 1,
+                     *         "completed_per_minute": 1,
+                     *         "failed_per_minute": 1,
+                     *         "wait_ms": 1,
+                     *         "run_ms": 1
                      *       }
                      *     }
                      */
@@ -10037,7 +10325,11 @@ export interface operations {
                      *         "running": 1,
                      *         "completed": 1,
                      *         "failed": 1,
-                     *         "oldest_ms": 1
+                     *         "oldest_ms": 1,
+                     *         "completed_per_minute": 1,
+                     *         "failed_per_minute": 1,
+                     *         "wait_ms": 1,
+                     *         "run_ms": 1
                      *       }
                      *     }
                      */
@@ -10242,7 +10534,11 @@ export interface operations {
                      *         "running": 1,
                      *         "completed": 1,
                      *         "failed": 1,
-                     *         "oldest_ms": 1
+                     *         "oldest_ms": 1,
+                     *         "completed_per_minute": 1,
+                     *         "failed_per_minute": 1,
+                     *         "wait_ms": 1,
+                     *         "run_ms": 1
                      *       }
                      *     }
                      */
@@ -10502,6 +10798,21 @@ export interface operations {
                         code?: "not_found";
                         /** @constant */
                         status?: 404;
+                    };
+                };
+            };
+            /** @description `conflict`: They wait, and each is of something that has to be cancelled itself. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ErrorObject"] & {
+                        /** @enum {unknown} */
+                        code?: "conflict";
+                        /** @constant */
+                        status?: 409;
                     };
                 };
             };
@@ -15401,6 +15712,12 @@ export interface operations {
                      *           "size": 1,
                      *           "open": true
                      *         }
+                     *       },
+                     *       "works_on": [
+                     *         "works_on"
+                     *       ],
+                     *       "beyond": {
+                     *         "0193e5a7c41f08b2d6e4": "beyond"
                      *       },
                      *       "checks": {
                      *         "0193e5a7c41f08b2d6e4": {

@@ -19,7 +19,13 @@ TEMPLATES = Path(__file__).parents[2] / "config" / "emails"
 HOUR_SECONDS = 3_600
 
 
-@task(SendEmail, profile=COMMUNICATION, timeout=60, delays=(5.0, 60.0, 600.0, 3_600.0))
+@task(
+    SendEmail,
+    profile=COMMUNICATION,
+    timeout=60,
+    delays=(5.0, 60.0, 600.0, 3_600.0),
+    needs="email.host",
+)
 async def send(job: SendEmail, ctx: JobContext) -> bool:
     """Send one, unless the player wants it no more; whether it was sent."""
     contacts, mailer = ctx.world.outbound.contacts, ctx.world.ways.mail

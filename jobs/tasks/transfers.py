@@ -25,7 +25,13 @@ class Paid(TypedDict):
     cancelled: int
 
 
-@task(PayBatch, profile=MONEY, timeout=900, concurrency=4)
+@task(
+    PayBatch,
+    profile=MONEY,
+    timeout=900,
+    concurrency=4,
+    cancelled_by="DELETE /api/v1/transfers/batch/{batch_id}",
+)
 async def pay(job: PayBatch, ctx: JobContext) -> Paid:
     """Pay what waits; begun again by whoever follows a worker that died."""
     batch = await ctx.world.economy.batches.get(job.batch_id)

@@ -16,7 +16,7 @@ class Settled(TypedDict):
     status: WithdrawalStatus
 
 
-@task(Settle, profile=MONEY, timeout=60)
+@task(Settle, profile=MONEY, timeout=60, needs="settlement.url")
 async def settle(job: Settle, ctx: JobContext) -> Settled:
     """Submit it, or ask about it; order the next question while it is pending.
 
@@ -41,6 +41,8 @@ async def _hear(one: Withdrawal, ctx: JobContext) -> Verdict:
     seconds = pause(ctx.attempt - 1, settings.first_seconds, settings.most_seconds)
     if outside is None:
         raise RetryLaterError("no outside ledger is set", seconds)
+    if one.status == "held":
+        await ctx.hold()  # whoever took it from us may have left it to somebody to decide
     try:
         verdict = await (outside.submit(one) if one.status == "held" else outside.ask(one))
     except DependencyUnavailable as error:

@@ -10,8 +10,10 @@ import pytest
 from game import blackjack as blackjack_rules
 from game import duels as duel_rules
 from game.purchases import Word
+from game.transfers import Item, tally
 from game.withdrawals import Verdict
 from state.audit import Audit, Report
+from state.batches import Batches
 from state.blackjack import Blackjack
 from state.connect import RedisStore
 from state.documents import DocumentStore
@@ -178,6 +180,84 @@ async def test_orders_without_their_coins_and_coins_without_their_order(
         ("order_mismatch", lost.id, lost.pack.coins),
         ("order_mismatch", early.id, 0),
     }
+
+
+@pytest.fixture
+async def batches(documents: DocumentStore) -> Batches:
+    return Batches(documents, await new_ledger(documents, Clock()), SETTINGS.economy)
+
+
+async def mismatches(documents: DocumentStore) -> dict[str, tuple[int | None, int | None]]:
+    findings = (await audited(documents)).findings
+    return {
+        one.subject: (one.expected, one.found) for one in findings if one.kind == "batch_mismatch"
+    }
+
+
+async def change(documents: DocumentStore, item: str, **fields: object) -> None:
+    await documents.call("batch_items", "update_one", {"_id": item}, {"$set": fields})
+
+
+async def test_batches_without_a_fault_even_if_they_were_cleaned_away(
+    documents: DocumentStore, batches: Batches
+) -> None:
+    for payer in ("ann", "house"):
+        await paid(batches, payer)
+    await paid(batches, "eve", cancelled=True)
+    assert (await audited(documents)).ok
+    assert await batches.drop_ended(batches._ledger.now() + 1) == 2  # their postings stay
+    assert (await audited(documents)).ok
+
+
+async def test_an_item_that_is_paid_without_a_posting(
+    documents: DocumentStore, batches: Batches
+) -> None:
+    one, other = await paid(batches, "ann"), await paid(batches, "eve", cancelled=True)
+    await documents.call("postings", "delete_one", {"once": f"batch:{one}/0001"})
+    await change(documents, f"{other}/0000", status="paid", entry_id="f" * 28)
+    assert await mismatches(documents) == {f"{one}/0001": (20, 0), f"{other}/0000": (10, 0)}
+
+
+async def test_a_posting_of_a_batch_without_its_item(
+    documents: DocumentStore, batches: Batches
+) -> None:
+    one, given = await paid(batches, "ann"), await paid(batches, "house")
+    await change(documents, f"{one}/0001", status="waiting")  # it would be paid again
+    await documents.call("batch_items", "delete_one", {"_id": f"{one}/0002"})
+    await documents.call("batches", "delete_one", {"_id": given})
+    await documents.call("batch_items", "delete_many", {"_id": {"$regex": f"^{given}"}})
+    gifts = {f"{given}/000{n}": (0, 10 * (n + 1)) for n in range(3)}
+    assert await mismatches(documents) == {
+        **gifts,
+        f"{one}/0001": (0, 20),
+        f"{one}/0002": (0, 30),
+    }
+
+
+async def test_items_that_differ_from_what_was_paid(
+    documents: DocumentStore, batches: Batches
+) -> None:
+    one = await paid(batches, "house")
+    await change(documents, f"{one}/0000", amount=11)
+    await change(documents, f"{one}/0001", to="eve")
+    await change(documents, f"{one}/0002", entry_id="f" * 28)
+    assert await mismatches(documents) == {
+        f"{one}/0000": (11, 10),
+        f"{one}/0001": (20, 20),
+        f"{one}/0002": (30, 30),
+    }
+
+
+async def paid(batches: Batches, payer: str, *, cancelled: bool = False) -> str:
+    """A batch of three items that is over."""
+    items = [Item(index, "bob", 10 * (index + 1), "") for index in range(3)]
+    batch = batches.new(payer, payer, "", len(items))
+    await batches.create(batch, items, "k")
+    if cancelled:
+        await batches.cancel(batch.id)
+    done = [(await batches.pay(batch, item)).answer for item in items]
+    await batches.note(batch.id, tally(done))
+    return batch.id
 
 
 async def test_what_is_paid_while_the_audit_runs_is_no_finding(

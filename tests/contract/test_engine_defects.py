@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from jobs.base import JobContext
 from jobs.engine import Keep, Order
+from jobs.engine_worker import Worker, _pause
 from jobs.scheduler import Own, Scheduler
 from jobs.timing import Timing
 from state.connect import RedisStore
@@ -70,6 +72,33 @@ async def test_while_a_queue_is_empty_one_asks_for_all(both: Both) -> None:
         ids = [await bench.order(str(n)) for n in range(40)]
         for one in ids:
             await bench.ended(one)
+
+
+async def test_a_store_that_refuses_is_asked_by_one_and_less_and_less_often(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times: list[float] = []
+    monkeypatch.setattr(Worker, "_error", lambda *_: times.append(time.monotonic()))
+    witness, redis = Witness(), both[0]
+    async with working(both, noting(witness.note, concurrency=32), witness=witness) as bench:
+        await bench.ended(await bench.order("before"))
+        try:
+            await redis.call("REPLICAOF", "127.0.0.1", "1")  # as after a failover
+            await asyncio.sleep(2.5)  # BullMQ alone: 32 in vain ten times a second
+            assert 2 <= len(times) < 12
+            assert max(after - before for before, after in pairwise(times)) > 0.3
+        finally:
+            await redis.call("REPLICAOF", "NO", "ONE")
+        assert (await bench.ended(await bench.order("after")))["status"] == "completed"
+        seen = len(times)
+        await asyncio.sleep(0.3)
+        assert len(times) == seen
+
+
+def test_a_pause_is_doubled_up_to_the_longest_and_no_two_are_alike() -> None:
+    pauses = [[_pause(n) for _ in range(50)] for n in (1, 2, 5, 1_000)]
+    for some, longest in zip(pauses, (0.2, 0.4, 2.0, 2.0), strict=True):
+        assert longest / 2 <= min(some) < max(some) <= longest
 
 
 async def test_idle_workers_keep_their_connections_and_many_ends_at_once_find_one(
@@ -190,6 +219,46 @@ async def test_a_worker_closes_within_a_bound_whatever_its_handlers_do(both: Bot
         (worker,) = bench.office.workers.workers
         await bench.until(lambda: not worker.healthy, seconds=6.0)
         stay = False
+
+
+async def test_a_close_that_is_cancelled_ends(both: Both) -> None:
+    started, end = asyncio.Event(), asyncio.Event()
+
+    async def late(_: Note, __: JobContext) -> None:
+        started.set()
+        await end.wait()
+
+    async with working(both, noting(late)) as bench:
+        await bench.order("late")
+        await started.wait()
+        (worker,) = bench.office.workers.workers
+        closing = asyncio.create_task(worker._worker._worker.close())
+        await asyncio.sleep(0.05)
+        ends = [closing, *(one for one in asyncio.all_tasks() if "teardown" in repr(one))]
+        for one in ends:  # as at the end of a process
+            one.cancel()
+        await asyncio.wait(ends, timeout=5)  # BullMQ alone: turns round and round for ever
+        assert closing.cancelled()
+        end.set()
+
+
+async def test_a_job_that_workers_die_with_too_often_is_a_dead_letter_that_is_told_of(
+    both: Both,
+) -> None:
+    witness = Witness()
+
+    async def die(_: Note, ctx: JobContext) -> None:
+        """As if its worker had died: nobody renews the lock."""
+        witness.ran.append(ctx.job_id)
+        await both[0].call("DEL", f"{{bull}}:test.note:{ctx.job_id}:lock")
+        await asyncio.sleep(60)
+
+    async with working(both, noting(die), witness=witness, lock_seconds=0.2, stalls=2) as bench:
+        job_id = await bench.order("deadly")
+        dead = await bench.ended(job_id)
+        assert (dead["status"], len(witness.ran)) == ("failed", 3)
+        await bench.until(lambda: [letter["id"] for letter in witness.dead] == [job_id])
+        assert "stalled" in witness.dead[0]["reason"]
 
 
 async def test_no_job_goes_before_the_most_urgent_and_a_time_out_has_a_reason(both: Both) -> None:

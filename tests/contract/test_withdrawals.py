@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -13,7 +14,7 @@ from config.settlement import Settlement
 from game.errors import Conflict, DependencyUnavailable, InsufficientFunds
 from game.withdrawals import Verdict, Withdrawal, hear, pause
 from handlers.withdrawals import Settle
-from jobs.base import GiveUpError, JobContext
+from jobs.base import GiveUpError, JobContext, LostError
 from jobs.tasks.withdrawals import settle
 from server.settlement import HttpLedger
 from state.audit import Audit
@@ -126,7 +127,8 @@ async def test_one_that_is_pending_for_too_long_is_given_up_with_its_coins_held(
             react=nothing,
             now=clock,
         )
-        ctx = JobContext(cast("Any", world), "job", 1, False, cast("Any", None))
+        grip = SimpleNamespace(hold=AsyncMock(return_value=True))
+        ctx = JobContext(cast("Any", world), "job", 1, False, cast("Any", grip))
         for _ in range(3):
             assert await settle(Settle(withdrawal_id=one.id), ctx) == {"status": "submitted"}
         keys = [f"{one.id}/{polls}" for polls in (1, 2, 3)]
@@ -139,6 +141,19 @@ async def test_one_that_is_pending_for_too_long_is_given_up_with_its_coins_held(
         out.transfers[one.id]["address"] = "good"  # and then it says something after all
         assert await settle(Settle(withdrawal_id=one.id), ctx) == {"status": "confirmed"}
         assert (out.submits[one.id], out.asked[one.id]) == (1, 4)
+        # One that somebody else has now, and may have decided, is not submitted.
+        other = await held(withdrawals, 1, "other")
+        grip.hold.return_value = False
+        with pytest.raises(LostError):
+            await settle(Settle(withdrawal_id=other.id), ctx)
+        decided = await withdrawals.decide(other.id, Verdict("failed", None, "no"), "acc", "k")
+        assert decided.answer == other.id
+        assert await settle(Settle(withdrawal_id=other.id), ctx) == {"status": "failed"}
+        assert out.submits[other.id] == 0
+        with pytest.raises(Conflict):
+            await withdrawals.decide(other.id, Verdict("confirmed", "r"), "acc", "l")
+        assert await ledger.balance("ann") == START - 100
+        assert (await Audit(documents).run()).ok
 
 
 def test_pauses_are_doubled_up_to_the_longest() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -245,6 +246,17 @@ async def replaying(desk: Guest, op: Operator) -> None:
     await press(page, "Discard")
     await expect(page.get_by_role("row").filter(has_text=ids[2])).to_have_count(0)
     assert "taken" not in await page.title()
+    await pace(page, op)
+
+
+async def pace(page: Page, op: Operator) -> None:
+    """How fast queues are: one whose jobs failed, and one whose jobs went well."""
+    await op.ended(await op.order("test.errand", payload={"number": 304}))
+    await page.click("a[href='#queues']")
+    rows = page.get_by_role("row")
+    await expect(rows.filter(has_text="test.mended")).to_contain_text(re.compile(r"0\.\d+ failed"))
+    went_well = rows.filter(has_text="test.errand")
+    await expect(went_well).to_contain_text(re.compile(r"\d m?s \+ [\d.,]+ m?s"))
 
 
 async def scheduling(page: Page, op: Operator) -> None:

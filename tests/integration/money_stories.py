@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from tests.harness import Server, Table
+from tests.harness import Player, Server, Table
 
 NOBODY = "0" * 20
 
@@ -42,6 +43,36 @@ async def deleted(server: Server, table: Table, body: dict[str, Any], token: str
         assert (await table.call("DELETE", server.url, where, token=token))[0] == status
 
 
+async def by_hand(server: Server, table: Table, ann: Player, admin: Player) -> None:
+    """A withdrawal whose job is taken back is settled by an administrator."""
+    reply = await ann.do("wallet:withdraw", amount=1, address="elsewhere", key="by hand")
+    wish = {"decision": "refund", "reason": "it never came", "key": "1"}
+
+    async def settle(player: Player, which: str, **more: object) -> int:
+        path, token = f"/withdrawals/{which}/settle", player.tokens["access_token"]
+        status: int = (await table.post(server.url, path, {**wish, **more}, token))[0]
+        return status
+
+    which = reply["withdrawal"]["id"]
+    assert await settle(ann, which) == 403
+    assert await settle(admin, NOBODY) == 404
+    assert await settle(admin, which, decision="paid") == 422
+    async with asyncio.timeout(30):
+        while await settle(admin, which) == 409:  # its job goes on, and is followed by another
+            await take_back(server, table, admin, which)
+    assert await settle(admin, which) == 200
+
+
+async def take_back(server: Server, table: Table, admin: Player, which: str) -> None:
+    token = admin.tokens["access_token"]
+    for state in ("waiting", "delayed", "running"):
+        path = f"/queues/withdrawals.settle/jobs?state={state}"
+        _, found = await table.call("GET", server.url, path, token=token)
+        for job in found["jobs"]:
+            if job["payload"]["withdrawal_id"] == which:
+                await table.call("DELETE", server.url, f"/jobs/{job['id']}", token=token)
+
+
 async def withdrawals(server: Server, table: Table) -> None:
     """The calls; what becomes of them: tests/integration/test_withdrawals.py."""
     ann, admin = await table.seat(server.url), await table.admin(server.url)
@@ -55,4 +86,5 @@ async def withdrawals(server: Server, table: Table) -> None:
     for player, status in ((admin, 200), (ann, 403)):
         token = player.tokens["access_token"]
         assert (await table.call("GET", server.url, "/withdrawals", token=token))[0] == status
+    await by_hand(server, table, ann, admin)
     await admin.leave()  # an account has five connections, and others are to come

@@ -53,7 +53,7 @@ async def test_the_details_are_for_admins(lone: Server, table: Table) -> None:
     assert (await details(lone, table, ""))["code"] == "unauthenticated"
     assert (await details(lone, table, ann.tokens["access_token"]))["code"] == "forbidden"
     body = await details(lone, table, admin.tokens["access_token"])
-    assert body.keys() == {"checks", "node", "connections", "stores"}
+    assert body.keys() == {"checks", "node", "connections", "stores", "works_on", "beyond"}
     assert body["checks"].keys() == CHECKS
     assert all(check["ok"] and check["since"] > 0 for check in body["checks"].values())
     assert body["connections"] >= 2

@@ -116,8 +116,14 @@ async def dead_letters(server: Server, table: Table, op: Operator) -> None:
 
 
 async def queues(op: Operator) -> None:
-    names = {queue["name"] for queue in (await op.does("GET", "/queues"))["queues"]}
-    assert {"books.audit", "test.bill"} <= names
+    all_ = {queue["name"]: queue for queue in (await op.does("GET", "/queues"))["queues"]}
+    assert {"books.audit", "test.bill"} <= all_.keys()
+    # By now it has done a hundred errands, of which some failed.
+    errands = all_["test.errand"]
+    assert 19 <= errands["completed_per_minute"] <= 25
+    assert 0 < errands["failed_per_minute"] <= 2
+    assert 0 <= errands["wait_ms"] < 30_000 > errands["run_ms"] >= 0
+    assert [all_["push.send"][name] for name in ("completed_per_minute", "wait_ms")] == [0, None]
     paused = (await op.does("POST", "/queues/test.slow/pause"))["queue"]
     assert paused["paused"]
     job_id = await op.order("test.slow", payload={"number": 300})

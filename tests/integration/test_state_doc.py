@@ -32,6 +32,7 @@ PLACES = {
     "source": r"wealth|\d{4}-q\d",
     "board": r"wealth|(rating|wins):\d{4}-q\d",
     "queue": r"[a-z]+\.[a-z]+",
+    "end": "completed|failed",
     "part": "prioritized|delayed|completed|failed|marker",
     "job": r"[a-z]+\.[a-z]+-[\w.-]+",
     **dict.fromkeys(("player", "account", "family", "duel"), "[0-9a-f]{20}"),

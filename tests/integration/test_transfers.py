@@ -94,7 +94,8 @@ async def test_one_key_in_parallel_is_one_batch_and_a_cancel_stops_it(
         "key": "k",
         "character_id": ann.id,
     }
-    async with paused(await Operator.sign_in(table, one.url)):
+    op = await Operator.sign_in(table, one.url)
+    async with paused(op):
         answers = await asyncio.gather(
             *(
                 table.post(server.url, "/transfers/batch", body, token)
@@ -108,12 +109,27 @@ async def test_one_key_in_parallel_is_one_batch_and_a_cancel_stops_it(
         status, refused = await table.post(one.url, "/transfers/batch", differs, token)
         assert (status, refused["code"]) == (409, "idempotency_mismatch")
         path = f"/transfers/batch/{batch_id}"
+        await not_by_its_job(op, path)
         status, stopped = await table.call("DELETE", other.url, path, token=token)
         assert (status, stopped["batch"]["status"]) == (202, "cancelling")
+        # Another job, for the case that the first is dead or was discarded.
+        assert (await op.does("GET", "/queues/transfers.pay/stats"))["queue"]["waiting"] == 2
     batch = await ended(ann, batch_id)
     assert (batch["status"], batch["cancelled"], batch["paid"]) == ("cancelled", 200, 0)
     assert (await table.call("GET", one.url, path, token=token))[1]["batch"] == batch
     assert await ann.do("wallet:get") == {"balance": START}
+
+
+async def not_by_its_job(op: Operator, path: str) -> None:
+    """What would take its job away and leave the batch open is refused, and says what to do."""
+    (job,) = (await op.does("GET", "/queues/transfers.pay/jobs?state=waiting"))["jobs"]
+    status, refused = await op.ask("DELETE", f"/jobs/{job['id']}")
+    assert (status, refused["code"]) == (409, "conflict")
+    assert refused["detail"].endswith(f"DELETE /api/v1{path}")
+    for state in ("waiting", "delayed"):
+        path = f"/queues/transfers.pay/clean?state={state}"
+        assert (await op.ask("DELETE", path))[0] == 409
+    assert (await op.job(job["id"]))["status"] == "waiting"
 
 
 async def test_administrators_pay_from_the_house_and_nobody_from_others_characters(

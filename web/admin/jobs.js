@@ -10,7 +10,9 @@ const STATES = ["waiting", "delayed", "running", "completed", "failed"];
 
 /**
  * @typedef {{name: string, profile: string, paused: boolean, waiting: number, delayed: number,
- *   running: number, completed: number, failed: number, oldest_ms: number}} Queue
+ *   running: number, completed: number, failed: number, oldest_ms: number,
+ *   completed_per_minute: number, failed_per_minute: number, wait_ms: number | null,
+ *   run_ms: number | null}} Queue
  * @typedef {{id: string, task: string, status: string, payload: object, priority: number,
  *   attempts: number, created_at: number, progress?: {done: number, total: number},
  *   started_at?: number, finished_at?: number, result?: unknown, reason?: string,
@@ -36,18 +38,32 @@ export const queues = {
   show: ({ queues: all }) => [
     table(
       "Queues",
-      ["queue", "profile", ...STATES.map((state) => `#${state}`), "#oldest waits", "state", "actions"],
+      ["queue", "profile", ...STATES.map((state) => `#${state}`), "#oldest waits", "#a minute", "#wait + run", "state", "actions"],
       all.map((/** @type {Queue} */ one) => [
         link(one.name, "jobs", one.name, "waiting"),
         tag(one.profile),
         ...STATES.map((state) => counted(one, state)),
         el("span", { text: one.oldest_ms ? span(one.oldest_ms) : "–" }),
+        ...pace(one),
         one.paused ? tag("paused", "warn") : tag("at work", "good"),
         el("div", { class: "row" }, pausing(one), act("Clean", one.name, () => clean(one.name))),
       ]),
     ),
   ],
 };
+
+/**
+ * How fast it is: jobs a minute in the last five, and what the newest took.
+ *
+ * @param {Queue} queue
+ */
+const pace = ({ completed_per_minute: completed, failed_per_minute: failed, wait_ms: wait, run_ms: ran }) => [
+  [el("span", { text: `${number(completed)} ` }), failed > 0 && tag(`${number(failed)} failed`, "bad")],
+  el("span", { text: wait === null || ran === null ? "–" : `${short(wait)} + ${short(ran)}` }),
+];
+
+/** @param {number} ms */
+const short = (ms) => (ms < 1_000 ? `${number(ms)} ms` : span(ms));
 
 /**
  * @param {Queue} queue
