@@ -26,6 +26,7 @@ from tests.chaos.chaos_kit import (
     started,
     suspended,
     unharmed,
+    until,
 )
 from tests.chaos.crowd import CLIENTS, SECONDS, Crowd, behind, settings
 from tests.chaos.doubling import doubling
@@ -130,6 +131,11 @@ class Saboteur(Proxy):
     """
 
     harm = False
+    done = False
+
+    async def nobody_asks(self) -> bool:
+        """Harm was done, and no request waits in here for its answer."""
+        return self.done and not self._writers
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self.harm:
@@ -140,6 +146,7 @@ class Saboteur(Proxy):
             await writer.drain()
             if data.endswith(PONG):
                 await asyncio.sleep(0.1)
+                self.done = True
                 break
         raise ConnectionResetError
 
@@ -164,6 +171,8 @@ async def test_an_upgrade_that_is_cut_ends_by_the_ping_and_nothing_is_missed(
         proxy.cut()
         for n in range(5):
             await speaker.ok("chat:send", room="room:cut", text=str(n))
+        await until(proxy.nobody_asks, bool)
+        assert [told["at"] for told in listener.told[before:]] == ["disconnect"]  # by our cut
         await listener.next("disconnect", lambda told: told["reason"] == "ping timeout", before)
         proxy.harm = False
         recovered, _ = await listener.came_back(before)
