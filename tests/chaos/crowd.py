@@ -15,7 +15,7 @@ from tests.harness import Server, Table
 from tests.sizes import sized
 from tests.stock import Client, Clients, Proxy, proxied
 
-CLIENTS = sized("CHAOS_CLIENTS", 24, 300)
+CLIENTS = sized("CHAOS_CLIENTS", 24, 500)
 SECONDS = sized("CHAOS_SECONDS", 2, 30)
 ROOM = "room:crowd"
 TOGETHER = 20
