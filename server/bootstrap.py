@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import SecretStr
-
 from config.settings import Settings
 from handlers import reactions
 from handlers.base import World
@@ -35,6 +33,7 @@ from server.push import WebPush
 from server.reception import Reception
 from server.session import Places
 from server.sockets import SocketServer
+from server.stores import Stores
 from server.supervisor import Supervisor
 from server.watchers import Watchers
 from state.accounts import Accounts
@@ -88,9 +87,7 @@ class Parts:
 
 def build(
     settings: Settings,
-    secret: SecretStr,
-    redis_url: str,
-    mongo_url: str,
+    stores: Stores,
     *,
     catalogue: Catalogue,
     node: str,
@@ -103,8 +100,8 @@ def build(
         hired: the queues, named as their tasks, that this node works on.
     """
     metrics = Metrics()
-    redis = RedisStore(redis_url, settings.redis, metrics.observe_store)
-    documents = DocumentStore(mongo_url, settings.mongo, metrics.observe_store)
+    redis = RedisStore(stores.redis_url, settings.redis, metrics.observe_store)
+    documents = DocumentStore(stores.mongo_url, settings.mongo, metrics.observe_store)
     clock = Clock()
     recovery = Recovery(redis, settings.recovery, settings.limits)
     backlog = Backlog(recovery, metrics)
@@ -131,14 +128,14 @@ def build(
         now=clock,
         accounts=accounts,
         profiles=Profiles(documents, accounts, settings, clock),
-        tokens=Tokens(redis, secret, settings, clock),
+        tokens=Tokens(redis, stores.secret, settings, clock),
         rates=Rates(redis, settings),
         live=Live(redis, settings.limits, node, settings.nodes.lease_seconds),
         chat=Chat(redis, settings),
         archive=Archive(documents, redis, settings, metrics.archived.inc),
         duels=duels,
         outbound=Outbound.build(documents, settings, clock),
-        ways=_ways(settings, metrics, secret.get_secret_value()),
+        ways=_ways(settings, metrics, stores.secret.get_secret_value()),
         friends=Friends(documents, settings.social, clock),
         economy=economy,
         moderation=Moderation.build(documents, clock, metrics.open_reports.set),

@@ -7,39 +7,24 @@ import importlib.util
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
 from config.logging import get_logger
-from config.settings import Settings, SettingsError, embedded_secret
+from config.settings import Settings, SettingsError
 from handlers.catalogue import CATALOGUE
 from jobs.catalogue import TASKS
 from server.app import Listen, running
 from server.bootstrap import build
 from server.memory import keep_small
+from server.stores import Stores, opened
 from server.workers import WORKER, Workers
-from state.connect import RedisStore
-from state.embedded import EmbeddedDocuments, EmbeddedValkey
-from state.live import Live
 from state.ownership import DataDirBusy
 
 FORCED = 130  # the exit code after a second signal, as a shell's for Ctrl-C
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Where the live and the durable state are, and what signs tokens."""
-
-    redis_url: str
-    mongo_url: str
-    secret: SecretStr
 
 
 def run(settings: Settings) -> int:
@@ -76,7 +61,7 @@ def work(settings: Settings, queues: Collection[str]) -> int:
 async def _work(settings: Settings, queues: Collection[str]) -> None:
     stop, node = _stop_on_signals(), secrets.token_hex(4)
     listen = Listen(settings.address, settings.port, probes=True)
-    async with _stores(settings) as stores:
+    async with opened(settings) as stores:
         await _serve_node(settings, stores, listen, node, stop, _announce, queues)
 
 
@@ -93,7 +78,7 @@ async def _serve(settings: Settings) -> None:
     if worker := os.environ.get(WORKER):
         await _serve_as_worker(settings, worker, stop)
         return
-    async with _stores(settings) as stores:
+    async with opened(settings) as stores:
         if settings.workers > 1:
             async with Workers(settings, stores) as workers:
                 _announce(settings, workers.port)
@@ -126,9 +111,7 @@ async def _serve_node(
         hired = [task.name for task in TASKS] if settings.jobs.workers else ()
     parts = build(
         settings,
-        stores.secret,
-        stores.redis_url,
-        stores.mongo_url,
+        stores,
         catalogue=CATALOGUE,
         node=node,
         tasks=TASKS,
@@ -138,29 +121,6 @@ async def _serve_node(
         log.info("serving", node=node, port=port)
         announce(settings, port)
         await stop.wait()
-
-
-@asynccontextmanager
-async def _stores(settings: Settings) -> AsyncIterator[Stores]:
-    """The stores of the settings, or bundled ones in the data directory."""
-    async with AsyncExitStack() as stack:
-        redis_url, mongo_url = settings.redis_url, settings.mongo_url
-        if redis_url is None:
-            data_dir = settings.data_dir
-            valkey = EmbeddedValkey(data_dir, fsync=settings.redis.fsync, on_event=log.info)
-            redis_url = (await stack.enter_async_context(valkey)).url
-            await _all_former_nodes_are_gone(redis_url, settings)
-        if mongo_url is None:
-            documents = EmbeddedDocuments(settings.data_dir, on_event=log.info)
-            mongo_url = (await stack.enter_async_context(documents)).url
-        secret = settings.auth.secret or embedded_secret(settings.data_dir)
-        yield Stores(redis_url, mongo_url, secret)
-
-
-async def _all_former_nodes_are_gone(redis_url: str, settings: Settings) -> None:
-    """We own the store, so whatever node beat in it before is dead: no lease to wait for."""
-    async with RedisStore(redis_url, settings.redis) as redis:
-        await Live(redis, settings.limits, "", settings.nodes.lease_seconds).declare_gone()
 
 
 def _announce(settings: Settings, port: int) -> None:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from prometheus_client.multiprocess import mark_process_dead
 
@@ -19,12 +19,10 @@ from config.logging import get_logger
 from config.settings import Settings
 from game.errors import DependencyUnavailable
 from server.metrics import MULTIPROCESS
+from server.stores import Stores
 from state.connect import RedisStore
 from state.live import Live
 from state.processes import LAUNCHER
-
-if TYPE_CHECKING:
-    from server.serve import Stores
 
 WORKER = "SHOWDOWN_WORKER"  # set by the parent: "<node id> <path of the node's door>"
 START_SECONDS = 60.0
