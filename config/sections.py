@@ -64,7 +64,7 @@ class Limits(Section):
     events_per_second: float = default(20.0, "of one connection, on average", gt=0)
     events_burst: int = default(40, "two seconds' worth at once", ge=1)
     requests_per_second: float = default(20.0, "REST calls of one account, on a node", gt=0)
-    requests_burst: int = default(60, "three seconds' worth: a page that opens", ge=1)
+    requests_burst: int = default(120, "six seconds' worth: a hundred at once, and spare", ge=1)
     abuse_refusals: int = default(200, "refusals in the window that end a connection", ge=1)
     abuse_seconds: float = default(10.0, "the window of that count", gt=0)
     reports_per_hour: int = default(30, "of one player; each is read by a person", ge=1)
@@ -200,7 +200,7 @@ class Http(Section):
     """Browsers and balancers."""
 
     origins: Annotated[tuple[str, ...], NoDecode] = default(
-        (), "other origins that browsers may connect from, comma separated"
+        (), "other origins that browsers may connect from, comma separated; * is all"
     )
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = default(
         (), "whose X-Forwarded-For is believed, comma separated networks"
@@ -235,6 +235,9 @@ class Mongo(Section):
     database: str = default("showdown", "its name")
     pool_size: int = default(32, "connections of one process", ge=1)
     timeout_seconds: float = default(3.0, "an operation that takes longer has failed", gt=0)
+    copy_seconds: int = default(
+        900, "that Redis keeps what connecting reads; counts only if it loses a write", ge=1
+    )
 
 
 class Logs(Section):

@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 
 _KINDS = (
-    (Kind.OPEN, re.compile(r"global|trade|room:[a-z0-9_-]+")),
+    (Kind.OPEN, re.compile(r"global|trade|room:[a-z0-9:_-]+")),
     (Kind.DUEL, re.compile(r"duel:([a-z0-9-]+)")),
     (Kind.WHISPER, re.compile(r"whisper:([0-9a-f]{20}):([0-9a-f]{20})")),
 )

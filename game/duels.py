@@ -82,7 +82,7 @@ def accept(duel: Duel, by: str, connected: Mapping[str, bool], at: int) -> Duel:
     """Start the first round; who is not connected now counts as away from now on.
 
     Raises:
-        NotFound, Forbidden, Conflict: as for `decline`.
+        NotFound, Forbidden, DuelOver, Conflict: as for `decline`.
     """
     _check_offer(duel, by, OPPONENT, at)
     started = replace(duel, status="active", started_at=at)
@@ -98,6 +98,7 @@ def decline(duel: Duel, by: str, at: int) -> Duel:
     Raises:
         NotFound: not one of the two.
         Forbidden: it is the other one's to do.
+        DuelOver: it was fought.
         Conflict: already answered, or its time is over.
     """
     _check_offer(duel, by, OPPONENT, at)
@@ -108,7 +109,7 @@ def cancel(duel: Duel, by: str, at: int) -> Duel:
     """Take one's own challenge back.
 
     Raises:
-        NotFound, Forbidden, Conflict: as for `decline`.
+        NotFound, Forbidden, DuelOver, Conflict: as for `decline`.
     """
     _check_offer(duel, by, CHALLENGER, at)
     return saved(duel, end(duel, "cancelled", at))
@@ -117,6 +118,8 @@ def cancel(duel: Duel, by: str, at: int) -> Duel:
 def _check_offer(duel: Duel, by: str, seat: int, at: int) -> None:
     if duel.seat(by) != seat:
         raise Forbidden("Only the other one of the two may do that.")
+    if duel.status == "finished":
+        raise DuelOver
     if duel.status != "challenged":
         raise Conflict("The challenge was already answered or is over.")
     if _is_due(duel.deadline, at):

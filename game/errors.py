@@ -113,6 +113,10 @@ class NotFound(GameError, code="not_found", status=404):
     """There is no such thing, or it is not yours to see."""
 
 
+class MethodNotAllowed(GameError, code="method_not_allowed", status=405):
+    """That cannot be done to it; `Allow` says what can."""
+
+
 class Conflict(GameError, code="conflict", status=409):
     """That cannot be done in the present state."""
 

@@ -7,9 +7,9 @@ import unicodedata
 
 from game.errors import FieldProblem, ValidationFailed
 
-USERNAME = re.compile(r"[A-Za-z0-9_.-]{3,32}")
-USERNAME_CHARS = 32
-DISPLAY_CHARS = 24
+USERNAME = re.compile(r"[A-Za-z0-9_.-]{3,64}")
+USERNAME_CHARS = 64
+DISPLAY_CHARS = 40
 # Read at all: normalising takes quadratic time in combining marks.
 DISPLAY_RAW_CHARS = 4 * DISPLAY_CHARS
 PASSWORD_MIN_CHARS = 8
@@ -24,10 +24,10 @@ def username(text: str) -> str:
     """A name to sign in with; unique whatever its case.
 
     Raises:
-        ValidationFailed: not 3 to 32 of A-Z, a-z, 0-9, `_`, `.` and `-`.
+        ValidationFailed: not 3 to 64 of A-Z, a-z, 0-9, `_`, `.` and `-`.
     """
     if not USERNAME.fullmatch(text):
-        raise _failed("username", "3 to 32 of the characters A-Z a-z 0-9 _ . -", "username")
+        raise _failed("username", "3 to 64 of the characters A-Z a-z 0-9 _ . -", "username")
     return text
 
 
@@ -47,7 +47,7 @@ def display_name(text: str) -> str:
     """A name that others see: in NFC, without white space around, single spaces inside.
 
     Raises:
-        ValidationFailed: not 1 to 24 characters, or one of them is a control, format,
+        ValidationFailed: not 1 to 40 characters, or one of them is a control, format,
             bidirectional, private or unassigned character, or nothing of it can be seen.
     """
     if len(text) > DISPLAY_RAW_CHARS:

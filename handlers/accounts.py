@@ -119,8 +119,8 @@ class TokenAnswer(TypedDict):
     expires_in: int
 
 
-class MeAnswer(TypedDict):
-    """The caller's account and all its characters."""
+class MeAnswer(AccountView):
+    """The caller's account, which stands in `account` as well, and all its characters."""
 
     account: AccountView
     characters: list[CharacterView]
@@ -132,8 +132,8 @@ class CharactersAnswer(TypedDict):
     characters: list[CharacterView]
 
 
-class CharacterAnswer(TypedDict):
-    """The character as it is now."""
+class CharacterAnswer(CharacterView):
+    """The character as it is now, which stands in `character` as well."""
 
     character: CharacterView
 
@@ -155,7 +155,7 @@ async def guest(cmd: Guest, ctx: Context) -> TokenAnswer:
     name = None if cmd.name is None else names.display_name(cmd.name)
     await ctx.world.rates.sign_in(ctx.address)
     account, character = await ctx.world.accounts.create_guest(name)
-    await ctx.world.economy.ledger.balance(character.id)
+    await _open_wallet(ctx, character)
     return await _signed_in(ctx, account, character)
 
 
@@ -171,7 +171,7 @@ async def register(cmd: NewAccount, ctx: Context) -> TokenAnswer:
     username, password = names.username(cmd.username), names.password(cmd.password)
     await ctx.world.rates.sign_in(ctx.address)
     account, character = await ctx.world.accounts.register(username, password)
-    await ctx.world.economy.ledger.balance(character.id)
+    await _open_wallet(ctx, character)
     return await _signed_in(ctx, account, character)
 
 
@@ -225,8 +225,8 @@ async def logout(_: Nothing, ctx: Context) -> None:
 @route("GET", "/me", Nothing)
 async def me(_: Nothing, ctx: Context) -> MeAnswer:
     """Tell the caller who he is."""
-    account = await _own(ctx)
-    return MeAnswer(account=_account(account), characters=await _characters(ctx))
+    account = _account(await _own(ctx))
+    return MeAnswer(**account, account=account, characters=await _characters(ctx))
 
 
 @route("GET", "/characters", Nothing)
@@ -245,8 +245,9 @@ async def create_character(cmd: NewCharacter, ctx: Context) -> CharacterAnswer:
     """
     name = names.display_name(cmd.name)
     added = await ctx.world.accounts.add_character(ctx.caller.account_id, name)
-    await ctx.world.economy.ledger.balance(added.id)
-    return CharacterAnswer(character=_character(added))
+    await _open_wallet(ctx, added)
+    character = _character(added)
+    return CharacterAnswer(**character, character=character)
 
 
 @route("PATCH", "/characters/{id}", NewName)
@@ -268,7 +269,8 @@ async def rename_character(cmd: NewName, ctx: Context) -> CharacterAnswer:
     await ctx.world.publisher.rename(character.id, character.name)
     news = Renamed(player_id=character.id, name=character.name)
     await ctx.world.publisher.emit("session:renamed", news, rooms.player(character.id))
-    return CharacterAnswer(character=_character(character))
+    view = _character(character)
+    return CharacterAnswer(**view, character=view)
 
 
 @route("POST", "/me/register", NewAccount)
@@ -328,6 +330,12 @@ async def _own(ctx: Context) -> Account:
         return await ctx.world.accounts.account(ctx.caller.account_id)
     except NotFound:  # deleted just now
         raise Unauthenticated from None
+
+
+async def _open_wallet(ctx: Context, character: Character) -> None:
+    opened = await ctx.world.economy.ledger.open(character.id)
+    # Told now, to nobody who is there yet: later it would come after what he has by then.
+    await ctx.world.react(opened.postings)
 
 
 async def _signed_in(ctx: Context, account: Account, character: Character) -> TokenAnswer:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NotRequired, cast
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from game import blackjack as rules
@@ -30,18 +31,16 @@ class Start(Payload):
 
 
 class Move(Payload):
-    """The game to go on with; the same key moves once, however often it is sent."""
+    """The game to go on with, the open one without; the same key moves once, however often."""
 
-    game_id: Id
-    key: Key
+    game_id: Id | None = None
+    key: Key = Field(default_factory=partial(secrets.token_hex, 16))
 
 
-class Insure(Payload):
+class Insure(Move):
     """Whether to bet half on the dealer's blackjack."""
 
-    game_id: Id
     take: bool
-    key: Key
 
 
 class WhichGame(Payload):
@@ -189,7 +188,7 @@ async def insure(cmd: Insure, ctx: Context) -> GameReply:
         InsufficientFunds: the caller has less than half the bet.
     """
     what = f"insure {cmd.take}"
-    return await _step(ctx, cmd.game_id, cmd.key, what, partial(rules.insure, take=cmd.take))
+    return await _step(cmd, ctx, what, partial(rules.insure, take=cmd.take))
 
 
 @command("blackjack:state", WhichGame)
@@ -212,14 +211,12 @@ async def give_back(world: World) -> None:
 
 
 async def _act(cmd: Move, ctx: Context, action: Action) -> GameReply:
-    return await _step(ctx, cmd.game_id, cmd.key, action, lambda game: rules.act(game, action))
+    return await _step(cmd, ctx, action, lambda game: rules.act(game, action))
 
 
-async def _step(
-    ctx: Context, game_id: str, key: str, what: str, rule: Callable[[Game], Game]
-) -> GameReply:
+async def _step(cmd: Move, ctx: Context, what: str, rule: Callable[[Game], Game]) -> GameReply:
     blackjack = ctx.world.economy.blackjack
-    done = await blackjack.step(ctx.player_id, game_id, key, what, rule, _reply)
+    done = await blackjack.step(ctx.player_id, cmd.game_id, cmd.key, what, rule, _reply)
     await ctx.world.react(done.postings)
     return cast("GameReply", done.answer)
 

@@ -124,6 +124,12 @@ class OneMessage(Payload):
     message_id: MessageIdText
 
 
+class DeleteMessage(OneMessage):
+    """Which message; a `text`, as for an edit, is not read."""
+
+    text: str | None = None
+
+
 class EditMessage(OneMessage):
     """What it says from now on."""
 
@@ -254,8 +260,8 @@ async def edit(cmd: EditMessage, ctx: Context) -> MessageReply:
     return MessageReply(message=message)
 
 
-@command("chat:delete", OneMessage)
-async def delete(cmd: OneMessage, ctx: Context) -> MessageReply:
+@command("chat:delete", DeleteMessage)
+async def delete(cmd: DeleteMessage, ctx: Context) -> MessageReply:
     """Take a message's text away: its author for some minutes, a moderator always.
 
     Raises:

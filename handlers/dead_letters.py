@@ -57,12 +57,6 @@ class DeadLettersReply(TypedDict):
     next_before: str | None
 
 
-class LetterReply(TypedDict):
-    """The job, which waits again."""
-
-    job: JobView
-
-
 class ReplayReply(TypedDict):
     """Those that wait again, and the code of the refusal of each other."""
 
@@ -86,7 +80,7 @@ async def find(cmd: ListDeadLetters, ctx: Context) -> DeadLettersReply:
 
 @noted
 @route("POST", "/dead-letters/{id}/replay", OneLetter, status=202, roles=OPERATORS)
-async def replay(cmd: OneLetter, ctx: Context) -> LetterReply:
+async def replay(cmd: OneLetter, ctx: Context) -> JobView:
     """Give one all its attempts again.
 
     Raises:
@@ -94,7 +88,7 @@ async def replay(cmd: OneLetter, ctx: Context) -> LetterReply:
         Conflict: it has not failed.
         DependencyUnavailable: Redis does not answer.
     """
-    return LetterReply(job=await ctx.world.jobs.retry(cmd.id))
+    return await ctx.world.jobs.retry(cmd.id)
 
 
 @noted

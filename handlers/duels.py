@@ -117,6 +117,7 @@ async def accept(cmd: WhichDuel, ctx: Context) -> DuelReply:
     Raises:
         NotFound: no such duel, or not the caller's to see.
         Forbidden: it is the caller's own challenge, or one has blocked the other since.
+        DuelOver: it was fought.
         Conflict: already answered, or its time is over.
         AlreadyInDuel: one of the two is fighting another.
         InsufficientFunds: one of the two can no longer cover the stake.
@@ -156,6 +157,7 @@ async def decline(cmd: WhichDuel, ctx: Context) -> DuelReply:
     Raises:
         NotFound: no such duel, or not the caller's to see.
         Forbidden: it is the caller's own challenge.
+        DuelOver: it was fought.
         Conflict: already answered, or its time is over.
         StaleVersion: others were faster every time.
     """
@@ -169,6 +171,7 @@ async def cancel(cmd: WhichDuel, ctx: Context) -> DuelReply:
     Raises:
         NotFound: no such duel, or not the caller's to see.
         Forbidden: it is the other's challenge.
+        DuelOver: it was fought.
         Conflict: already answered, or its time is over.
         StaleVersion: others were faster every time.
     """
@@ -266,8 +269,10 @@ async def active(_: Nothing, ctx: Context) -> MaybeDuelReply:
 
 async def came(ctx: Context) -> dict[str, Any]:
     """A player signed in: if he was missed in a duel he is back; he is shown where it stands."""
-    await _note_presence(ctx.world, ctx.player_id, ctx.now())
     duel = await ctx.world.duels.open(ctx.player_id)
+    if duel and duel.status == "active":
+        await _note_presence(ctx.world, ctx.player_id, ctx.now())
+        duel = await ctx.world.duels.open(ctx.player_id)
     return {"duel": view_for(duel, ctx.player_id) if duel else None}
 
 

@@ -65,16 +65,17 @@ class CleanQueue(Payload):
     """Jobs in a state for so many seconds, at most so many of them."""
 
     queue: Name
-    state: Cleanable
+    state: Cleanable = "completed"
     older: float = Field(default=0, ge=0)
     limit: int = Field(default=1_000, ge=1, le=10_000)
 
 
 class Ordered(TypedDict):
-    """The job, and where its state can be read."""
+    """The job, how it stands, and where that can be read."""
 
     id: str
-    status_url: str
+    status: JobState
+    url: str
 
 
 class BatchItem(TypedDict):
@@ -82,7 +83,8 @@ class BatchItem(TypedDict):
 
     ok: bool
     id: NotRequired[str]
-    status_url: NotRequired[str]
+    status: NotRequired[JobState]
+    url: NotRequired[str]
     code: NotRequired[str]
     detail: NotRequired[str]
 
@@ -91,12 +93,6 @@ class BatchReply(TypedDict):
     """What became of each order, in their order."""
 
     jobs: list[BatchItem]
-
-
-class JobReply(TypedDict):
-    """One job."""
-
-    job: JobView
 
 
 class JobsReply(TypedDict):
@@ -131,7 +127,10 @@ async def _order(order: JobOrder, ctx: Context) -> Ordered:
         delay=order.delay,
         priority=order.priority,
     )
-    return Ordered(id=job_id, status_url=f"/api/v1/jobs/{job_id}")
+    status: JobState = "delayed" if order.delay else "waiting"
+    if order.key:  # it may be an earlier one
+        status = (await ctx.world.jobs.get(job_id))["status"]
+    return Ordered(id=job_id, status=status, url=f"/api/v1/jobs/{job_id}")
 
 
 @route("POST", "/jobs", JobOrder, status=202, roles=OPERATORS)
@@ -158,23 +157,23 @@ async def _item(order: JobOrder, ctx: Context) -> BatchItem:
         ordered = await _order(order, ctx)
     except GameError as error:
         return BatchItem(ok=False, code=error.code, detail=error.detail)
-    return BatchItem(ok=True, id=ordered["id"], status_url=ordered["status_url"])
+    return BatchItem(ok=True, id=ordered["id"], status=ordered["status"], url=ordered["url"])
 
 
 @route("GET", "/jobs/{id}", OneJob, roles=OPERATORS)
-async def get(cmd: OneJob, ctx: Context) -> JobReply:
+async def get(cmd: OneJob, ctx: Context) -> JobView:
     """A job: its state, how far it has come, its result.
 
     Raises:
         NotFound: no such job, or no longer.
         DependencyUnavailable: Redis does not answer.
     """
-    return JobReply(job=await ctx.world.jobs.get(cmd.id))
+    return await ctx.world.jobs.get(cmd.id)
 
 
 @noted
 @route("POST", "/jobs/{id}/retry", OneJob, status=202, roles=OPERATORS)
-async def retry(cmd: OneJob, ctx: Context) -> JobReply:
+async def retry(cmd: OneJob, ctx: Context) -> JobView:
     """Give a job that failed for good all its attempts again.
 
     Raises:
@@ -182,12 +181,12 @@ async def retry(cmd: OneJob, ctx: Context) -> JobReply:
         Conflict: it has not failed.
         DependencyUnavailable: Redis does not answer.
     """
-    return JobReply(job=await ctx.world.jobs.retry(cmd.id))
+    return await ctx.world.jobs.retry(cmd.id)
 
 
 @noted
 @route("DELETE", "/jobs/{id}", OneJob, status=202, roles=OPERATORS)
-async def cancel(cmd: OneJob, ctx: Context) -> JobReply:
+async def cancel(cmd: OneJob, ctx: Context) -> JobView:
     """Take a job back. One that runs is stopped within a second; until then it is `running`.
 
     Raises:
@@ -195,7 +194,7 @@ async def cancel(cmd: OneJob, ctx: Context) -> JobReply:
         Conflict: it is over.
         DependencyUnavailable: Redis does not answer.
     """
-    return JobReply(job=await ctx.world.jobs.cancel(cmd.id))
+    return await ctx.world.jobs.cancel(cmd.id)
 
 
 @route("GET", "/queues", Nothing, roles=OPERATORS)

@@ -18,7 +18,7 @@ from game.duels import Duel
 from game.economy import INT64_MAX
 from game.errors import AlreadyInDuel, Conflict, InsufficientFunds
 from game.matchmaking import Ticket
-from handlers.base import Context, Empty, Nothing, Payload, World
+from handlers.base import Context, Empty, Payload, World
 from handlers.fights import SEED_BYTES, MatchView, Reason, announce, begun, leave_queue, tell_left
 from handlers.registry import command, periodic
 from state.live import Left
@@ -66,9 +66,9 @@ async def join(cmd: Join, ctx: Context) -> MatchView:
     return _view(waiting)
 
 
-@command("match:leave", Nothing)
-async def leave(_: Nothing, ctx: Context) -> Empty:
-    """Wait no more; it is no error not to wait.
+@command("match:leave", Join)
+async def leave(_: Join, ctx: Context) -> Empty:
+    """Wait no more, for whatever stake; it is no error not to wait.
 
     Raises:
         Conflict: an opponent was found, and the duel begins.

@@ -43,16 +43,11 @@ MuteSeconds = Annotated[int, Field(ge=1, le=MUTE_SECONDS_MAX)]
 BanSeconds = Annotated[int, Field(ge=1, le=BAN_SECONDS_MAX)]
 
 
-class Unmute(Payload):
-    """Who may speak again, and why."""
+class Mute(Payload):
+    """Who may not speak, for how long, and why; who may speak again, `seconds` or not."""
 
     player_id: Id
     reason: Annotated[str, StringConstraints(max_length=REASON_CHARS)] = ""
-
-
-class Mute(Unmute):
-    """Who may not speak, for how long, and why."""
-
     seconds: MuteSeconds = MUTE_SECONDS
 
 
@@ -125,8 +120,8 @@ async def mute(cmd: Mute, ctx: Context) -> MutedEvent:
     return MutedEvent(player_id=cmd.player_id, muted_until=until, reason=cmd.reason)
 
 
-@command("chat:unmute", Unmute)
-async def unmute(cmd: Unmute, ctx: Context) -> MutedEvent:
+@command("chat:unmute", Mute)
+async def unmute(cmd: Mute, ctx: Context) -> MutedEvent:
     """Let a player speak again, his mute ladder at its beginning.
 
     Raises:

@@ -93,7 +93,7 @@ class JobView(TypedDict):
 
     id: str
     task: str
-    state: JobState
+    status: JobState
     payload: dict[str, Any]
     priority: int
     attempts: int

@@ -56,11 +56,12 @@ class EntryView(TypedDict):
 
 
 class LedgerReply(TypedDict):
-    """Entries, the newest first; null as the cursor when there are no more.
+    """What the caller has, and entries, the newest first; null as the cursor at their end.
 
     `names` are those of the players in them, as far as they are still there.
     """
 
+    balance: int
     entries: list[EntryView]
     next_before: str | None
     names: dict[str, str]
@@ -88,7 +89,8 @@ async def ledger(cmd: PageOfLedger, ctx: Context) -> LedgerReply:
     entries = [_entry(posting, ctx.player_id) for posting in page.postings]
     others = {player for entry in entries for player in entry["players"]}
     names = await ctx.world.accounts.names(sorted(others))
-    return LedgerReply(entries=entries, next_before=page.next_before, names=names)
+    balance = await ctx.world.economy.ledger.balance(ctx.player_id)
+    return LedgerReply(balance=balance, entries=entries, next_before=page.next_before, names=names)
 
 
 @command("wallet:transfer", Transfer)
@@ -119,9 +121,10 @@ async def transfer(cmd: Transfer, ctx: Context) -> TransferReply:
 async def _send(books: Books, ctx: Context, cmd: Transfer, fee: int) -> TransferReply:
     economy = ctx.world.settings.economy
     at = ctx.now()
-    await books.count_sent(ctx.player_id, cmd.amount, economy.transfer_daily, at)
     movement = rules.transfer(ctx.player_id, cmd.to, cmd.amount, fee, cmd.note)
     balance = (await books.post(movement, at)).balance(rules.player(ctx.player_id))
+    # Second: who has too little is told so, and not the limit that he is far from.
+    await books.count_sent(ctx.player_id, cmd.amount, economy.transfer_daily, at)
     return TransferReply(balance=balance, to=cmd.to, amount=cmd.amount, fee=fee)
 
 

@@ -188,8 +188,8 @@ class JobQueues:
     async def cancel(self, job_id: str) -> JobView:
         """Take a job back, or stop it where it runs; see handlers/ports.py."""
         job = await self.get(job_id)
-        if job["state"] in {"completed", "failed", "cancelled"}:
-            raise Conflict(f"The job is {job['state']}.")
+        if job["status"] in {"completed", "failed", "cancelled"}:
+            raise Conflict(f"The job is {job['status']}.")
         # First the mark, which a worker that takes the job meanwhile will see.
         await self._marks.cancel(job_id, cast("dict[str, Any]", job))
         queue = self._queue_of(job_id)
@@ -201,7 +201,7 @@ class JobQueues:
         """Take a dead letter away for good; see handlers/ports.py."""
         job = await self.get(job_id)
         queue = self._queue_of(job_id)
-        if job["state"] != "failed" or not await queue.remove(job_id):
+        if job["status"] != "failed" or not await queue.remove(job_id):
             raise Conflict("The job has not failed.")
         await self._forget(queue.name, job_id, "discarded")
         log.warning("dead_letter_discarded", job_id=job_id, reason=reason, by=by)

@@ -28,7 +28,7 @@ def view(task: str, stored: Stored, word: str) -> JobView:
     shown = JobView(
         id=stored.id,
         task=task,
-        state=WORDS.get(word, "waiting"),
+        status=WORDS.get(word, "waiting"),
         payload=stored.data["payload"],
         priority=stored.priority,
         attempts=stored.attempts,
@@ -40,16 +40,16 @@ def view(task: str, stored: Stored, word: str) -> JobView:
         shown["started_at"] = stored.started_at
     if stored.finished_at:
         shown["finished_at"] = stored.finished_at
-    if shown["state"] == "completed":
+    if shown["status"] == "completed":
         _add_result(shown, stored.result)
-    if stored.reason and shown["state"] != "completed":
+    if stored.reason and shown["status"] != "completed":
         _add_reason(shown, stored.reason)
     return shown
 
 
 def _add_result(shown: JobView, result: Any) -> None:
     if isinstance(result, dict) and CANCELLED in result:
-        shown["state"] = "cancelled"
+        shown["status"] = "cancelled"
     else:
         shown["result"] = result
 
@@ -68,24 +68,24 @@ def reason_and_trace(reason: str) -> tuple[str, str | None]:
 
 def cancelled_view(mark: JobView) -> JobView:
     """A job that was taken out of its queue, as it was then."""
-    return {**mark, "state": "cancelled"}
+    return {**mark, "status": "cancelled"}
 
 
 def order_view(order: Mapping[str, Any]) -> JobView:
     """A job of money that is not in its queue, or no more."""
-    state: JobState = {"completed": "completed", None: "waiting"}.get(  # type: ignore[assignment]
+    status: JobState = {"completed": "completed", None: "waiting"}.get(  # type: ignore[assignment]
         order.get("state"), "cancelled"
     )
     shown = JobView(
         id=order["_id"],
         task=order["task"],
-        state=state,
+        status=status,
         payload=order["data"],
         priority=order["priority"],
         attempts=0,
         created_at=order["created_at"],
     )
-    if state == "completed":
+    if status == "completed":
         shown["result"] = order.get("result")
     return shown
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from math import ceil
 from typing import Any, Literal
 
 import orjson
@@ -14,6 +15,7 @@ from game.errors import (
     GameError,
     Internal,
     MalformedPayload,
+    MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
     Unauthenticated,
@@ -194,8 +196,10 @@ def _as_ours(error: web.HTTPException) -> GameError:
     match error.status:
         case 401:
             return Unauthenticated()
-        case 404 | 405:
+        case 404:
             return NotFound()
+        case 405:
+            return MethodNotAllowed()
         case 413:
             return PayloadTooLarge()
         case status if status < 500:
@@ -207,7 +211,7 @@ def problem(error: GameError, request_id: str, status: int | None = None) -> web
     """An error as application/problem+json (RFC 9457)."""
     headers = {"X-Request-Id": request_id, "Content-Type": "application/problem+json"}
     if error.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+        headers["Retry-After"] = str(max(1, ceil(error.retry_after)))
     shown = error_object(error, request_id)
     shown["status"] = status or error.status  # RFC 9457, 3.1.2: that of the answer
     if shown["status"] == web.HTTPUnauthorized.status_code:  # RFC 9110, 11.6.1: every 401

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -18,6 +18,7 @@ from config.settings import SettingsError
 from game.errors import DependencyUnavailable
 from jobs.workers import CANCEL_SECONDS, GAUGE_SECONDS
 from server.bootstrap import Parts
+from server.door import Door
 from server.forward import ENGINE_PATH, Forwarder
 from server.health import LAG_EVERY, PROBE_SECONDS
 from server.nodes import recheck_sessions
@@ -31,6 +32,7 @@ LATE_SECONDS = 0.2  # between two looks for events that could not be published
 # Few of our objects are cyclic: the default of 700 looks at all of them all the time.
 GC_THRESHOLD = (50_000, 50, 1_000)
 KEEPALIVE_SECONDS = 75.0
+BACKLOG = 128  # connections that the kernel keeps until they are accepted
 
 log = get_logger(__name__)
 
@@ -70,7 +72,7 @@ async def running(parts: Parts, listen: Listen) -> AsyncIterator[int]:
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        port = await _listen(runner, listen)
+        port = await _listen(parts, runner, listen, stack)
         stack.push_async_callback(_send_away, parts)
         parts.health.set("draining", ok=True)
         await _hearing(parts)
@@ -207,13 +209,30 @@ async def _name_no_versions(_: web.Request, response: web.StreamResponse) -> Non
     response.headers["Server"] = "Showdown"
 
 
-async def _listen(runner: web.AppRunner, listen: Listen) -> int:
-    site = web.TCPSite(runner, listen.address, listen.port, reuse_port=listen.shared or None)
-    await site.start()
-    port: int = runner.addresses[0][1]
+async def _listen(
+    parts: Parts, runner: web.AppRunner, listen: Listen, stack: AsyncExitStack
+) -> int:
+    if listen.probes:
+        await web.TCPSite(runner, listen.address, listen.port).start()
+        port: int = runner.addresses[0][1]
+    else:
+        port = await _open_door(parts, runner, listen, stack)
     if listen.door:  # last: the parent takes the door for a sign that all is open
         await web.UnixSite(runner, str(listen.door)).start()
     return port
+
+
+async def _open_door(
+    parts: Parts, runner: web.AppRunner, listen: Listen, stack: AsyncExitStack
+) -> int:
+    further = cast("Callable[[], asyncio.Protocol]", runner.server)
+    door = Door(further, parts.sockets.eio.let_in, parts.addresses, KEEPALIVE_SECONDS)
+    stack.callback(door.close)
+    listening = await asyncio.get_running_loop().create_server(
+        door, listen.address, listen.port, backlog=BACKLOG, reuse_port=listen.shared or None
+    )
+    stack.callback(listening.close)
+    return int(listening.sockets[0].getsockname()[1])
 
 
 async def _send_away(parts: Parts) -> None:

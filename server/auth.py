@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
 
 from pydantic import StringConstraints
 
@@ -11,7 +11,10 @@ from game.errors import Forbidden, NotFound, TokenRevoked, Unauthenticated
 from handlers.base import Caller, Id, Payload
 from server.boundary import valid
 from state.accounts import Account, Accounts, Character
+from state.entrance import Entrance
 from state.tokens import Claims, Tokens
+
+T = TypeVar("T")
 
 
 class ConnectAuth(Payload):
@@ -24,9 +27,12 @@ class ConnectAuth(Payload):
 class Authenticator:
     """Checks signature, expiry, revocation, ban and ownership, the cheap ones first."""
 
-    def __init__(self, accounts: Accounts, tokens: Tokens, now: Callable[[], int]) -> None:
+    def __init__(
+        self, accounts: Accounts, tokens: Tokens, entrance: Entrance, now: Callable[[], int]
+    ) -> None:
         self._accounts = accounts
         self._tokens = tokens
+        self._entrance = entrance
         self._now = now
 
     async def connect(self, auth: Any) -> Caller:
@@ -38,19 +44,20 @@ class Authenticator:
             Forbidden: the character is not the account's.
             ValidationFailed: `auth` has another shape.
         """
-        if not isinstance(auth, dict) or not auth:
+        token = auth.get("token") if isinstance(auth, dict) else None
+        if not isinstance(token, str) or not token:
             raise Unauthenticated
         # A stock client may send more than we read: `pid` and `offset` of a recovery.
         known = {name: auth[name] for name in ConnectAuth.model_fields if name in auth}
         asked = valid(ConnectAuth.model_validate, known)
-        claims = await self._checked(asked.token)
-        account = await self._account(claims)
-        account.refuse_banned(self._now())
+        claims = self._tokens.read(asked.token)
+        entry = await self._checked(claims, self._entrance.enter(claims))
+        entry.account.refuse_banned(self._now())
         try:
-            character = await self._accounts.character_of(account.id, asked.character_id)
+            character = await self._entrance.character(entry, asked.character_id)
         except NotFound:
             raise Forbidden("The character is not yours.") from None
-        return _caller(claims, account, character)
+        return _caller(claims, entry.account, character)
 
     async def bearer(self, header: str) -> Caller:
         """Let a REST call in, by its Authorization header.
@@ -70,22 +77,20 @@ class Authenticator:
         Raises:
             Unauthenticated, TokenExpired, TokenRevoked, Banned: as `bearer`.
         """
-        return _caller(await self._checked(token))
+        claims = self._tokens.read(token)
+        await self._checked(claims, self._tokens.check(claims))
+        return _caller(claims)
 
-    async def _account(self, claims: Claims) -> Account:
+    async def _checked(self, claims: Claims, check: Awaitable[T]) -> T:
         try:
-            return await self._accounts.account(claims.account_id)
+            try:
+                return await check
+            except TokenRevoked:  # what a ban does as well, and then that is the reason
+                account = await self._accounts.account(claims.account_id)
+                account.refuse_banned(self._now())
+                raise
         except NotFound:  # deleted after the token was issued
             raise Unauthenticated from None
-
-    async def _checked(self, token: str) -> Claims:
-        claims = self._tokens.read(token)
-        try:
-            await self._tokens.check(claims)
-        except TokenRevoked:  # what a ban does as well, and then that is the reason
-            (await self._account(claims)).refuse_banned(self._now())
-            raise
-        return claims
 
 
 def _caller(

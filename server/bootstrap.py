@@ -41,10 +41,12 @@ from state.archive import Archive
 from state.belongings import Belongings
 from state.chat import Chat
 from state.connect import RedisStore
+from state.copies import Copies
 from state.deletions import Deletions
 from state.documents import DocumentStore
 from state.duels import Duels
 from state.economy import Economy
+from state.entrance import Entrance
 from state.friends import Friends
 from state.ladder import Ladder
 from state.live import Clock, Live
@@ -76,6 +78,7 @@ class Parts:
     watchers: Watchers
     reception: Reception
     sockets: SocketServer
+    addresses: Addresses
     membership: Membership
     supervisor: Supervisor
     api: Api
@@ -101,7 +104,8 @@ def build(
     """
     metrics = Metrics()
     redis = RedisStore(stores.redis_url, settings.redis, metrics.observe_store)
-    documents = DocumentStore(stores.mongo_url, settings.mongo, metrics.observe_store)
+    copies = Copies(redis, settings.mongo.copy_seconds)
+    documents = DocumentStore(stores.mongo_url, settings.mongo, metrics.observe_store, copies)
     clock = Clock()
     recovery = Recovery(redis, settings.recovery, settings.limits)
     backlog = Backlog(recovery, metrics)
@@ -156,7 +160,8 @@ def build(
     boundary = Boundary(metrics, settings.limits.handler_seconds)
     office.hire(world, catalogue, boundary.guard, new_request_id)
     addresses = Addresses(settings.http)
-    authenticator = Authenticator(world.accounts, world.tokens, clock)
+    entrance = Entrance(accounts, world.tokens, copies)
+    authenticator = Authenticator(accounts, world.tokens, entrance, clock)
     health = Health(metrics)
     watchers = Watchers(world.live, settings.presence.watched_per_connection)
     reception = Reception(
@@ -213,6 +218,7 @@ def build(
         watchers=watchers,
         reception=reception,
         sockets=sockets,
+        addresses=addresses,
         membership=Membership(world.live, clock, reception, settings.nodes, documents.free_locks),
         supervisor=Supervisor(boundary, metrics),
         office=office,

@@ -11,10 +11,12 @@ import asyncio
 import itertools
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+import types
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar, cast
+from math import ceil
+from typing import Any, TypeAlias, TypeVar, cast
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -33,6 +35,7 @@ from server.metrics import Metrics
 IDLE_SECONDS = 0.02  # between two looks whether the last request is done
 
 T = TypeVar("T")
+Work: TypeAlias = Generator[Any, Any, Any]
 
 log = get_logger(__name__)
 
@@ -65,7 +68,7 @@ def error_object(error: GameError, request_id: str) -> ErrorObject:
         request_id=request_id,
     )
     if error.retry_after is not None:
-        shown["retry_after"] = round(error.retry_after, 3)
+        shown["retry_after"] = ceil(error.retry_after * 1000) / 1000  # never too early
     if error.errors:
         shown["errors"] = list(error.errors)
     return shown
@@ -118,11 +121,13 @@ class Boundary:
         started = time.monotonic()
         try:
             if limited:
-                running = self._begin(started)
+                work = call().__await__()
                 try:
-                    value = await call()
-                finally:
-                    self._end(running)
+                    waits_for = next(work)
+                except StopIteration as done:  # most wait for nothing, and need no watch
+                    value = done.value
+                else:
+                    value = await self._watched(work, waits_for, started)
             else:
                 value = await call()
             outcome = Outcome(shape(value) if shape else value)
@@ -136,6 +141,13 @@ class Boundary:
             log.exception("failed", kind=kind, name=name, request_id=request_id)
         self._count(kind, name, outcome, time.monotonic() - started)
         return outcome
+
+    async def _watched(self, work: Work, waits_for: object, started: float) -> object:
+        running = self._begin(started)
+        try:
+            return await _rest(work, waits_for)
+        finally:
+            self._end(running)
 
     def _begin(self, now: float) -> Running:
         loop = self._loop
@@ -174,6 +186,21 @@ class Boundary:
         while self._running and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(IDLE_SECONDS)
         return not self._running
+
+
+@types.coroutine
+def _rest(work: Work, waits_for: object) -> Work:
+    """Go on with work that was begun by hand, as `await` would."""
+    try:
+        while True:
+            try:
+                answer = yield waits_for
+            except BaseException as error:  # noqa: BLE001 - the work's to deal with
+                waits_for = work.throw(error)
+            else:
+                waits_for = work.send(answer)
+    except StopIteration as done:
+        return done.value
 
 
 def _cancelled_from_outside(error: BaseException) -> bool:

@@ -275,6 +275,7 @@ class RoomPublisher:
         self.find: Callable[[str | None, int], Awaitable[Connections]]
         self._recovery = recovery
         self._backlog = backlog
+        self._changed: set[str] = set()  # players whose presence is another
 
     async def emit(
         self,
@@ -307,8 +308,20 @@ class RoomPublisher:
         await self._nodes({"do": "rename", "room": rooms.player(player_id), "name": name})
 
     async def presence_changed(self, player_ids: Iterable[str]) -> None:
-        """Tell the watchers of these players, soon and together with other changes."""
-        await self._nodes({"do": "presence", "players": list(player_ids)})
+        """Tell the watchers of these players, soon and together with other changes.
+
+        Who comes first tells all nodes of what changes in this turn of the loop.
+        """
+        first = not self._changed
+        self._changed.update(player_ids)
+        if not first:
+            return
+        try:
+            await asyncio.sleep(0)
+        finally:  # cancelled, it is told all the same
+            players = list(self._changed)
+            self._changed.clear()
+            await self._nodes({"do": "presence", "players": players})
 
     async def connections(self, room: str | None, limit: int) -> Connections:
         """The connections in a room, or all."""

@@ -12,13 +12,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import engineio
+import orjson
 from aiohttp import web
 from engineio import packet
 
 from config.sections import Limits
 from server.transport import CLOSE_SECONDS, GameSocket
-from server.websocket import TakenOver
+from server.websocket import TakenOver, adopt
 
+FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\n"
+    b"Content-Length: 4\r\nConnection: close\r\n\r\nfull"
+)
 METHODS = frozenset({"GET", "POST", "OPTIONS"})
 
 
@@ -88,17 +93,34 @@ class Engine(engineio.AsyncServer):
         self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
     ) -> Any:
         """Open a session (Engine.IO v4, "Handshake")."""
-        address = self.address_of(environ["aiohttp.request"])
-        socket = GameSocket(self, self.generate_id(), address)
-        if not self.admit(socket):
+        socket = self._begin(self.address_of(environ["aiohttp.request"]), transport)
+        if socket is None:
             return self._refused()
-        self.sockets[socket.sid] = socket
-        socket.post(packet.Packet(packet.OPEN, self._handshake(socket.sid, transport)))
-        socket.schedule_ping()
         if transport == "websocket":
             return await self._open_websocket(socket, environ)
         socket.connected = True
         return self._ok(await socket.poll(), jsonp_index=jsonp_index)
+
+    def let_in(self, transport: asyncio.Transport, address: str, answer: bytes) -> None:
+        """Open a session over a WebSocket whose handshake server/door.py has read."""
+        socket = self._begin(address, "websocket")
+        if socket is None:
+            transport.write(FULL)
+            transport.close()
+        else:
+            socket.open(adopt(transport, self.limits.frame_bytes), answer)
+
+    def _begin(self, address: str, transport: str) -> GameSocket | None:
+        """A new session, if one is admitted."""
+        socket = GameSocket(self, self.generate_id(), address)
+        if not self.admit(socket):
+            return None
+        self.sockets[socket.sid] = socket
+        first = packet.Packet(packet.OPEN)
+        first.encode_cache = f"0{orjson.dumps(self._handshake(socket.sid, transport)).decode()}"
+        socket.post(first)
+        socket.schedule_ping()
+        return socket
 
     async def _open_websocket(self, socket: GameSocket, environ: dict[str, Any]) -> Any:
         answer: Any = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
@@ -10,6 +11,7 @@ from aiohttp import web
 from config.sections import Http
 
 CUSTOMER_BITS = 64  # of an IPv6 address; the rest is the customer's own to choose
+KNOWN = 1_024  # addresses that are not read again: of proxies, and of who comes back
 UNKNOWN = "unknown"  # a peer without an address: a Unix socket
 
 
@@ -26,16 +28,22 @@ class Addresses:
         From the right of X-Forwarded-For, the first entry that no trusted proxy added:
         everything left of it is what the client claims.
         """
-        address = _parse(self._claimed(request)) if request else None
+        if request is None:
+            return UNKNOWN
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
+        return self.behind(request.remote or "", forwarded)
+
+    def behind(self, peer: str, forwarded: str) -> str:
+        """As `of`, for a peer and what its X-Forwarded-For says, several joined by commas."""
+        address = _parse(self._claimed(peer, forwarded))
         if isinstance(address, IPv6Address):
             return str(IPv6Network((address, CUSTOMER_BITS), strict=False))
         return str(address) if address else UNKNOWN
 
-    def _claimed(self, request: web.BaseRequest) -> str:
-        peer = request.remote or ""
+    def _claimed(self, peer: str, forwarded: str) -> str:
         if not self._trusted(peer):
             return peer
-        hops = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
+        hops = forwarded.split(",")
         for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
             if _parse(hop) is None:
                 return peer
@@ -45,12 +53,12 @@ class Addresses:
         return peer
 
     def _trusted(self, text: str) -> bool:
-        address = _parse(text)
+        address = _parse(text) if self._proxies else None
         return address is not None and any(address in network for network in self._proxies)
 
     def allowed(self, origin: str, host: str) -> bool:
         """Whether a browser's page of that origin may talk to us."""
-        return origin in self._origins or self.own(origin, host)
+        return not self._origins.isdisjoint((origin, "*")) or self.own(origin, host)
 
     @staticmethod
     def own(origin: str, host: str) -> bool:
@@ -62,6 +70,7 @@ class Addresses:
         return self.allowed(origin, environ.get("HTTP_HOST", ""))
 
 
+@lru_cache(KNOWN)
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
     """None if it is no address; one of IPv4 that a socket for both shows as of IPv6 is one."""
     try:

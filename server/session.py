@@ -82,7 +82,10 @@ class Session:
             return
         for room in names:
             self._places.hub.add(self.sid, self.socket, room)
-        await asyncio.gather(*map(self._places.adapter.open, names))
+        if len(names) == 1:  # a task less for each connection
+            await self._places.adapter.open(names[0])
+        else:
+            await asyncio.gather(*map(self._places.adapter.open, names))
 
     async def leave(self, room: str) -> None:
         """Leave a room."""

@@ -27,7 +27,7 @@ from game.errors import (
     TokenExpired,
     UnknownEvent,
 )
-from handlers.registry import Catalogue
+from handlers.registry import Catalogue, Command
 from server import wire
 from server.boundary import Boundary, error_object, new_request_id, valid
 from server.broadcast import NAMESPACE, Clients, event_packet
@@ -83,6 +83,7 @@ class SocketServer(socketio.AsyncServer):
         )
         self.reception = reception
         self._limits = limits
+        self._depth = limits.json_depth + 1  # in the array of the name and the argument
         self._commands = {command.event: command for command in catalogue.commands}
         self._boundary = boundary
         self._metrics = metrics
@@ -139,8 +140,25 @@ class SocketServer(socketio.AsyncServer):
         else:
             await self._connect(socket, str(data), head)
 
-    async def _packet(self, session: Session, packet: str) -> None:
-        """Take one packet of a signed-in client."""
+    def _packet(self, session: Session, packet: str) -> Coroutine[Any, Any, None]:
+        """Take one packet of a signed-in client; what is to be awaited is the rest of it."""
+        plain = wire.event_head(packet)
+        if plain is None:
+            return self._other_packet(session, packet)
+        request_id = new_request_id()
+        start, ack_id = plain
+        try:
+            session.credits.take()
+            self._check_size(packet)
+            body = wire.read_json(packet, start, self._limits.json_depth)
+            command, argument = self._asked(session, body)
+        except GameError as error:
+            self._refused(session, ack_id, error, request_id)
+            return _nothing()
+        return self._do(session, command, argument, ack_id, request_id)
+
+    async def _other_packet(self, session: Session, packet: str) -> None:
+        """Take a packet that is no event, or is written in an unusual way."""
         request_id = new_request_id()
         head = wire.try_head(packet)
         try:
@@ -149,7 +167,7 @@ class SocketServer(socketio.AsyncServer):
                 raise MalformedPayload("This is not a Socket.IO packet.")
             self._check_size(packet)
             if head.type == wire.EVENT and head.namespace == NAMESPACE:
-                body = wire.read_json(packet, head.start, self._limits.json_depth)
+                body = wire.read_json(packet, head.start, self._depth)
                 event = self._event(session, body, head.ack_id, request_id)
             else:
                 event = self._no_event(session, packet, head)
@@ -168,7 +186,7 @@ class SocketServer(socketio.AsyncServer):
             await self.reception.leave(session, for_good=True)
             self._wait_for_sign_in(session.socket)
         elif head.type == wire.ACK and head.ack_id is not None:
-            body = wire.read_json(packet, head.start, self._limits.json_depth)
+            body = wire.read_json(packet, head.start, self._depth)
             await self._handle_ack(session.socket.sid, NAMESPACE, head.ack_id, body)
         elif head.type == wire.CONNECT and head.namespace != NAMESPACE:
             error = NotFound("Only the default namespace is served.")
@@ -181,7 +199,7 @@ class SocketServer(socketio.AsyncServer):
     def _announce(self, session: Session, packet: str, head: wire.Head) -> None:
         if head.attachments > ATTACHMENTS:
             raise MalformedPayload("An event may have few attachments.")
-        body = wire.read_json(packet, head.start, self._limits.json_depth)
+        body = wire.read_json(packet, head.start, self._depth)
         self._announced[session.socket.sid] = Announced(body, head.ack_id, head.attachments)
 
     async def _attachment(self, session: Session, data: bytes) -> None:
@@ -206,6 +224,10 @@ class SocketServer(socketio.AsyncServer):
     async def _event(
         self, session: Session, body: Any, ack_id: int | None, request_id: str
     ) -> None:
+        command, argument = self._asked(session, body)
+        await self._do(session, command, argument, ack_id, request_id)
+
+    def _asked(self, session: Session, body: Any) -> tuple[Command[Any], dict[str, Any]]:
         name, argument = wire.event_arguments(body)
         command = self._commands.get(name)
         if command is None:
@@ -213,12 +235,23 @@ class SocketServer(socketio.AsyncServer):
         if session.caller.expires_at <= self._now():
             self.reception.end(session, Disconnect.TOKEN_EXPIRED)
             raise TokenExpired
+        return command, argument
 
+    async def _do(
+        self,
+        session: Session,
+        command: Command[Any],
+        argument: dict[str, Any],
+        ack_id: int | None,
+        request_id: str,
+    ) -> None:
         def run() -> Awaitable[Any]:
             asked = valid(command.validate, argument)
             return command.handler(asked, self.reception.context(session, request_id))
 
-        outcome = await self._boundary.guard("event", name, request_id, run, shape=_success)
+        outcome = await self._boundary.guard(
+            "event", command.event, request_id, run, shape=_success
+        )
         if outcome.error:
             self._answer_error(session.socket, ack_id, outcome.error, request_id)
         elif ack_id is not None:
@@ -296,6 +329,10 @@ class SocketServer(socketio.AsyncServer):
         for socket in list(self.eio.sockets.values()):
             await socket.close()
         await self.eio.wait_ended(CLOSE_SECONDS)
+
+
+async def _nothing() -> None:
+    """What is left to do of a packet that was refused."""
 
 
 def _success(reply: object) -> bytes:

@@ -237,20 +237,26 @@ class GameSocket(AsyncSocket):
             return self.server._bad_request("Upgraded already")  # noqa: SLF001 - stock's own answer
         try:
             # Compression is not offered: it costs more than it gives on small messages.
-            ws = take_over(environ["aiohttp.request"], self.server.limits.frame_bytes)
+            ws, answer = take_over(environ["aiohttp.request"], self.server.limits.frame_bytes)
         except ConnectionError:
             return self.server._bad_request("Gone already")  # noqa: SLF001 - nobody reads it
         if self.connected:
             self.upgrading = True
+            ws.write(answer)
             self.server.spawn(self._upgrade(ws))
         else:
-            self._open(ws)
-            self.server.spawn(self._serve(ws))
+            self.open(ws, answer)
         return TakenOver()
+
+    def open(self, ws: WebSocket, answer: bytes) -> None:
+        """Begin over WebSocket: the answer to its handshake and what was kept are one write."""
+        self._write(answer)
+        self._take_up(ws)
+        self.server.spawn(self._serve(ws))
 
     async def _upgrade(self, ws: WebSocket) -> None:
         if await self._probe(ws):
-            self._open(ws)
+            self._take_up(ws)
             await self._serve(ws)
         else:
             self.upgrading = False
@@ -273,7 +279,7 @@ class GameSocket(AsyncSocket):
         if self._polling:
             self._keep(packet.Packet(packet.NOOP))
 
-    def _open(self, ws: WebSocket) -> None:
+    def _take_up(self, ws: WebSocket) -> None:
         """From here on frames are written straight, after what was kept before."""
         self.connected = self.upgraded = True
         self.upgrading = False

@@ -17,6 +17,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import EofStream, WSMsgType, web
@@ -117,45 +118,59 @@ class TakenOver(web.StreamResponse):
         """It goes on without aiohttp."""
 
 
-def take_over(request: web.Request, max_bytes: int) -> WebSocket:
-    """Answer a WebSocket's handshake and take its connection.
+def take_over(request: web.Request, max_bytes: int) -> tuple[WebSocket, bytes]:
+    """Take a connection from aiohttp; its client waits for the second, the answer.
 
     Raises:
-        HTTPBadRequest: it is none, or one that nobody can answer.
+        HTTPBadRequest: it asks for no WebSocket, or for one that nobody can open.
         ConnectionError: its client is gone.
     """
-    answer = _handshake(request)
+    try:
+        answer = handshake(request.headers)
+    except ValueError as error:
+        raise web.HTTPBadRequest(text=str(error)) from None
     handler: Any = request.protocol
     transport = request.transport
     if transport is None or transport.is_closing():
         raise ConnectionResetError
-    ws = WebSocket(transport, max_bytes)
-    transport.set_protocol(ws)
+    ws = adopt(transport, max_bytes)
     handler.transport = None  # or it would be closed
     handler.connection_lost(None)  # for aiohttp it ends here
-    transport.write(answer)
     if handler._message_tail:  # noqa: SLF001 - frames that came along with the request
         ws.data_received(handler._message_tail)  # noqa: SLF001
         handler._message_tail = b""  # noqa: SLF001
     if handler._buffer_paused:  # noqa: SLF001 - there were many
         transport.resume_reading()
+    return ws, answer
+
+
+def adopt(transport: asyncio.Transport, max_bytes: int) -> WebSocket:
+    """Let a connection be a WebSocket from here on."""
+    ws = WebSocket(transport, max_bytes)
+    transport.set_protocol(ws)
     return ws
 
 
-def _handshake(request: web.Request) -> bytes:
-    """The answer to an opening handshake (RFC 6455, 4.2)."""
-    headers = request.headers
-    asked = headers.get("Upgrade", "").strip().lower() == "websocket"
-    upgrade = "upgrade" in headers.get("Connection", "").lower()
-    if not (asked and upgrade and headers.get("Sec-WebSocket-Version") == "13"):
-        raise web.HTTPBadRequest(text="This is no WebSocket handshake of version 13.")
-    key = headers.get("Sec-WebSocket-Key", "")
+def handshake(headers: Mapping[str, str]) -> bytes:
+    """The answer to an opening handshake (RFC 6455, 4.2).
+
+    Args:
+        headers: their names in whatever case they are found by.
+
+    Raises:
+        ValueError: it is none; the text says why.
+    """
+    asked = headers.get("upgrade", "").strip().lower() == "websocket"
+    upgrade = "upgrade" in headers.get("connection", "").lower()
+    if not (asked and upgrade and headers.get("sec-websocket-version") == "13"):
+        raise ValueError("This is no WebSocket handshake of version 13.")
+    key = headers.get("sec-websocket-key", "")
     try:
         known = len(base64.b64decode(key)) == KEY_BYTES
     except (binascii.Error, ValueError):
         known = False
     if not known:
-        raise web.HTTPBadRequest(text="The handshake's key is none.")
+        raise ValueError("The handshake's key is none.")
     accept = base64.b64encode(hashlib.sha1(key.encode() + WS_KEY).digest())  # noqa: S324 - RFC's
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

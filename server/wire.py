@@ -37,13 +37,6 @@ class Head:
 
 def try_head(packet: str) -> Head | None:
     """Read the head of a packet of any length, in constant time; None if it is not one."""
-    if packet[:1] == "2":  # nearly every message: an event of the default namespace
-        start = packet.find("[", 1, EVENT_HEAD)
-        digits = packet[1:start]
-        if start == 1:
-            return Head(EVENT, "/", None, 0, 1)
-        if start > 1 and digits.isascii() and digits.isdigit():
-            return Head(EVENT, "/", int(digits), 0, start)
     found = _HEAD.match(packet)
     if found is None:
         return None
@@ -55,6 +48,19 @@ def try_head(packet: str) -> Head | None:
         attachments=int(attachments or 0),
         start=found.end(),
     )
+
+
+def event_head(packet: str) -> tuple[int, int | None] | None:
+    """Where the JSON of an event of the default namespace begins, and its ack id; None if it
+    is written in another way than nearly every message is, or is none.
+    """
+    if packet[:1] != "2":
+        return None
+    start = packet.find("[", 1, EVENT_HEAD)
+    if start == 1:
+        return 1, None
+    digits = packet[1:start]
+    return (start, int(digits)) if start > 0 and digits.isascii() and digits.isdigit() else None
 
 
 def read_json(packet: str, start: int, max_depth: int) -> Any:

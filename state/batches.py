@@ -197,11 +197,12 @@ class Batches:
         if batch.from_house:
             movement = rules.grant(item.to, item.amount, item.note)
         else:
-            limit = self._settings.transfer_daily
-            await books.count_sent(batch.payer, item.amount, limit, at)
             fee = economy.fee(item.amount, self._settings.transfer_fee_permille)
             movement = economy.transfer(batch.payer, item.to, item.amount, fee, item.note)
-        return (await books.post(movement, at, once=once)).id
+        posting = await books.post(movement, at, once=once)
+        if not batch.from_house:
+            await books.count_sent(batch.payer, item.amount, self._settings.transfer_daily, at)
+        return posting.id
 
     async def _end(
         self, tx: Transaction, batch_id: str, item: Item, status: ItemStatus, **result: str

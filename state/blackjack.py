@@ -76,13 +76,13 @@ class Blackjack:
     async def step(
         self,
         player_id: str,
-        game_id: str,
+        game_id: str | None,
         key: str,
         what: str,
         rule: Callable[[Game], Game],
         view: View,
     ) -> Done:
-        """Go on with a game; what it costs more is taken in the same step.
+        """Go on with a game, or the open one; what it costs more is taken in the same step.
 
         Raises:
             NotFound: the player has no such game.
@@ -92,7 +92,7 @@ class Blackjack:
         """
 
         async def work(books: Books) -> Any:
-            found = await books.tx.call("blackjack", "find_one", {"_id": game_id})
+            found = await books.tx.call("blackjack", "find_one", _which(player_id, game_id))
             table = _table(found, player_id)
             return view(await self._advance(books, table, rule))
 
@@ -104,8 +104,8 @@ class Blackjack:
         Raises:
             NotFound: the player has no such game.
         """
-        query = {"open_for": player_id} if game_id is None else {"_id": game_id}
-        found = await self._documents.call("blackjack", "find_one", query)
+        which = _which(player_id, game_id)
+        found = await self._documents.call("blackjack", "find_one", which)
         return None if game_id is None and found is None else _table(found, player_id)
 
     async def give_back(self) -> list[tuple[Table, Done]]:
@@ -177,6 +177,10 @@ class Blackjack:
 
 def _escrow(game_id: str) -> str:
     return economy.escrow("blackjack", game_id)
+
+
+def _which(player_id: str, game_id: str | None) -> Document:
+    return {"open_for": player_id} if game_id is None else {"_id": game_id}
 
 
 def _table(found: Document | None, player_id: str) -> Table:

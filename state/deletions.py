@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from game.errors import Forbidden
 from state.accounts import ADMIN
+from state.copies import of_account
 from state.documents import Document, DocumentStore, Transaction
 
 PASSES = 2
@@ -65,6 +66,7 @@ class Deletions:
             players = [one["_id"] async for one in tx.each("characters", query)]
             record = {"_id": account_id, "players": players, "passes": 0, "due_at": self._now()}
             await tx.call("deletions", "insert_one", record)
+            await tx.spoil(of_account(account_id))
             await tx.call("accounts", "delete_one", {"_id": account_id}, hint="_id_")
 
         await self._documents.transaction(work)

@@ -25,6 +25,7 @@ from game import moderation as rules
 from game.chat import ChatMessage
 from game.errors import Conflict, NotFound
 from game.moderation import Action, Ended, Ending, Kind, LogEntry, Person, Resolved, Role
+from state.copies import of_account
 from state.documents import Document, DocumentStore, Transaction
 from state.ids import new_timed_id
 
@@ -166,6 +167,7 @@ class Desk:
         await self._set("sanctions", sanction_id, {"active": "", "ended": ended})
 
     async def _change(self, target: Target, fields: Document) -> None:
+        await self._tx.spoil(of_account(target.account["_id"]))
         await self._set("accounts", target.account["_id"], fields)
         target.account.update(fields)
 

@@ -28,6 +28,7 @@ from pymongo.monitoring import ConnectionPoolListener
 from config.sections import Mongo as MongoSettings
 from game.errors import DependencyUnavailable, StaleVersion
 from state.breaker import Breaker, Observer
+from state.copies import Copies
 
 # What means "the store is away", not "the call was wrong". ConnectionFailure covers
 # server selection, the network and the wait for a pooled connection.
@@ -47,9 +48,16 @@ T = TypeVar("T")
 
 
 class DocumentStore:
-    """A database whose calls all go through one breaker."""
+    """A database whose calls all go through one breaker, and what Redis keeps a copy of."""
 
-    def __init__(self, url: str, settings: MongoSettings, observe: Observer | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        settings: MongoSettings,
+        observe: Observer | None = None,
+        copies: Copies | None = None,
+    ) -> None:
+        self.copies = copies
         self.breaker = Breaker("mongo", AWAY, observe)
         self._motor = settings.driver == "motor"
         self.size = settings.pool_size
@@ -157,7 +165,7 @@ class DocumentStore:
             if not self._motor:
                 await begun
             try:
-                result = await work(Transaction(self.breaker, self._database, session))
+                result = await work(Transaction(self.breaker, self._database, session, self.copies))
             except PyMongoError as error:
                 # A duplicate was inserted by somebody who was faster: now it will be seen.
                 if _was_ended(error) or isinstance(error, DuplicateKeyError):
@@ -238,10 +246,22 @@ class DocumentStore:
 class Transaction:
     """What `DocumentStore.transaction` gives to its work; the calls see their own writes."""
 
-    def __init__(self, breaker: Breaker, database: Any, session: Any) -> None:
+    def __init__(
+        self, breaker: Breaker, database: Any, session: Any, copies: Copies | None
+    ) -> None:
         self._breaker = breaker
         self._database = database
         self._session = session
+        self._copies = copies
+
+    async def spoil(self, copy: str) -> None:
+        """Say, before its original is changed, that a copy in Redis is not to be believed.
+
+        Raises:
+            DependencyUnavailable: Redis did not answer.
+        """
+        if self._copies:
+            await self._copies.spoil(copy)
 
     async def call(self, collection: str, method: str, *args: Any, **options: Any) -> Any:
         """As `DocumentStore.call`, within the transaction."""

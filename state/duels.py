@@ -40,6 +40,7 @@ ATTEMPTS = 12  # two fighters, their connections and a clock do not race more of
 PAUSE_SECONDS = 0.02  # at the most, between two of them
 
 CREATE, SAVE = Script("duel_create"), Script("duel_save")
+OPEN = Script("duel_open")
 DUE, SCHEDULE = Script("duel_due"), Script("duel_schedule")
 SETTLED, PREPARE = Script("duel_settled"), Script("duel_prepare")
 
@@ -178,18 +179,9 @@ class Duels:
 
     async def open(self, player_id: str) -> Duel | None:
         """What a player should see first: his duel, his own offer, or the newest to him."""
-        fighting, offered, incoming = await self._redis.batch(
-            [
-                ("GET", duel_of(player_id)),
-                ("GET", _offer(player_id)),
-                ("ZRANGE", _incoming(player_id), 0, 0, "REV"),
-            ]
-        )
-        duel_id = fighting or offered or (incoming and incoming[0])
-        try:
-            return await self.get(duel_id) if duel_id else None
-        except NotFound:  # it ended between the two
-            return None
+        keys = [duel_of(player_id), _offer(player_id), _incoming(player_id)]
+        state: str | None = await self._redis.run(OPEN, keys, [_duel("")])
+        return _load(state) if state else None
 
     async def fighters(self, duel_id: str) -> tuple[str, str]:
         """The ids of the two.

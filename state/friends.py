@@ -22,6 +22,7 @@ from typing import Any, get_args
 from config.sections import Social
 from game.errors import Forbidden
 from game.friends import BLOCKED, Bounds, Counts, Pair, Side, Tie, TieState
+from state.copies import of_requests
 from state.documents import Document, DocumentStore, Transaction
 
 AT_ONCE = 1_000  # ids in a query
@@ -71,6 +72,8 @@ class Friends:
                 await _side(tx, player_id, other_id), await _side(tx, other_id, player_id)
             )
             after = rule(before, self._now(), self._bounds)
+            for one in (player_id, other_id):
+                await tx.spoil(of_requests(one))
             await _save(tx, player_id, other_id, before.mine, after.mine)
             await _save(tx, other_id, player_id, before.theirs, after.theirs)
             return Change(before, after)
@@ -86,8 +89,14 @@ class Friends:
 
     async def requests(self, player_id: str) -> int:
         """How many wait for a player's answer."""
-        found = await self._documents.call("circles", "find_one", {"_id": player_id})
-        return int(found.get("incoming", 0)) if found else 0
+
+        async def read() -> int:
+            found = await self._documents.call("circles", "find_one", {"_id": player_id})
+            return int(found.get("incoming", 0)) if found else 0
+
+        copies = self._documents.copies
+        count: int = await (copies.get(of_requests(player_id), read) if copies else read())
+        return count
 
     async def is_blocked(self, one: str, other: str) -> bool:
         """Whether one of the two has blocked the other: the newest word, from any node."""

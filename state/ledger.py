@@ -234,8 +234,11 @@ class Ledger:
         wallet = await self._documents.call("wallets", "find_one", which)
         if wallet:
             return int(wallet["balance"])
-        done = await self.step(lambda books: books.balance(player_id))
-        return int(done.answer)
+        return int((await self.open(player_id)).answer)
+
+    async def open(self, player_id: str) -> Done:
+        """Give a new player his wallet, with what is in it at first; the answer is that."""
+        return await self.step(lambda books: books.balance(player_id))
 
     async def page(self, player_id: str, before: str | None, limit: int) -> LedgerPage:
         """A player's newest postings, or the newest before one."""

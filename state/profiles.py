@@ -13,6 +13,7 @@ from pymongo.errors import DuplicateKeyError
 from config.settings import Settings
 from game.errors import Conflict, NotFound, RateLimited, Unauthenticated
 from state.accounts import Account, Accounts, Character, account_of, character_of
+from state.copies import of_account
 from state.documents import Document, DocumentStore, Transaction
 
 FORMER = 50  # names that are kept; at one a day nobody needs more to be recognised
@@ -51,6 +52,7 @@ class Profiles:
             if found["name"] == name:
                 return character_of(found)
             changed = self._renamed(found, name)
+            await tx.spoil(of_account(account_id))
             await _update(tx, "characters", character_id, changed)
             return character_of({**found, **changed})
 
@@ -84,6 +86,7 @@ class Profiles:
             taken = {"username_lower": username.lower()}
             if await tx.call("accounts", "find_one", taken):
                 raise Conflict("The user name is taken.")
+            await tx.spoil(of_account(account_id))
             await _update(tx, "accounts", account_id, fields)
             return account_of({**found, **fields})
 

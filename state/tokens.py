@@ -38,7 +38,10 @@ OPTIONS: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
 
 
 class Said(BaseModel):
-    """A token's claims on the wire (RFC 7519, 4.1; `role` and `fam` are ours)."""
+    """A token's claims on the wire (RFC 7519, 4.1; `role` and `fam` are ours).
+
+    One that somebody else signed with our secret may have no `fam`: it is a sign-in of its own.
+    """
 
     model_config = ConfigDict(strict=True)
 
@@ -47,7 +50,7 @@ class Said(BaseModel):
     role: str
     iat: int
     exp: int
-    fam: str
+    fam: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,8 @@ class Tokens:
             TokenExpired: one of ours, past its time.
         """
         said = self._verified(token)
-        claims = Claims(said.sub, said.role, said.fam, said.jti, said.exp * 1000)
+        family = said.fam or said.jti
+        claims = Claims(said.sub, said.role, family, said.jti, said.exp * 1000)
         if claims.expires_at <= self.now():
             raise TokenExpired
         return claims
@@ -127,15 +131,23 @@ class Tokens:
         key = self._secret.get_secret_value().encode()
         return digest(key, f"{purpose}:{text}".encode(), "sha256").hex()
 
-    async def check(self, claims: Claims) -> None:
+    async def check(self, claims: Claims, *beside: str) -> str | None:
         """Let tokens pass whose sign-in goes on.
+
+        Args:
+            beside: at most one key of `{auth}`, which is read in the same round trip.
+
+        Returns:
+            What stands there.
 
         Raises:
             TokenRevoked: it was signed out, here or on another node.
             DependencyUnavailable: Redis did not answer, so nobody can know.
         """
-        if await self.revoked([claims.family]):
+        mark, *found = await self._redis.call("MGET", _key(claims.family), *beside)
+        if mark:
             raise TokenRevoked
+        return found[0] if found else None
 
     async def revoke(self, *families: str, code: Disconnect = Disconnect.TOKEN_REVOKED) -> None:
         """End all access tokens of these sign-ins now; `code` is what their sockets are told.

@@ -57,10 +57,10 @@ class Withdrawals:
         async def work(books: Books) -> str:
             most = self._settings.open_withdrawals
             await open_one(books.tx, _tab(made), most)
-            await books.count_sent(player_id, amount, self._settings.transfer_daily, at)
             kept = _document(made) | {"check_at": at + FIRST_LOOK_MS}
             await books.tx.call("withdrawals", "insert_one", kept)
             await self._post(books, "withdrawal", made, economy.player(player_id), _held(made))
+            await books.count_sent(player_id, amount, self._settings.transfer_daily, at)
             return made.id
 
         body = ["wallet:withdraw", address, amount]

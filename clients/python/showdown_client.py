@@ -113,7 +113,10 @@ class BatchItem(TypedDict):
 
     ok: bool
     id: NotRequired[str]
-    status_url: NotRequired[str]
+    status: NotRequired[
+        Literal["waiting", "delayed", "running", "completed", "failed", "cancelled"]
+    ]
+    url: NotRequired[str]
     code: NotRequired[str]
     detail: NotRequired[str]
 
@@ -206,8 +209,10 @@ class ChangedWebhook(TypedDict):
 
 
 class CharacterAnswer(TypedDict):
-    """The character as it is now."""
+    """The character as it is now, which stands in `character` as well."""
 
+    id: str
+    name: str
     character: CharacterView
 
 
@@ -638,12 +643,6 @@ class JobOrder(TypedDict):
     priority: NotRequired[int]
 
 
-class JobReply(TypedDict):
-    """One job."""
-
-    job: JobView
-
-
 class JobView(TypedDict):
     """A job. Times are ms since the epoch; `attempts` is how often it has been tried.
 
@@ -653,7 +652,7 @@ class JobView(TypedDict):
 
     id: str
     task: str
-    state: Literal["waiting", "delayed", "running", "completed", "failed", "cancelled"]
+    status: Literal["waiting", "delayed", "running", "completed", "failed", "cancelled"]
     payload: dict[str, Any]
     priority: int
     attempts: int
@@ -705,20 +704,15 @@ class KnownPlayer(TypedDict):
 
 
 class LedgerReply(TypedDict):
-    """Entries, the newest first; null as the cursor when there are no more.
+    """What the caller has, and entries, the newest first; null as the cursor at their end.
 
     `names` are those of the players in them, as far as they are still there.
     """
 
+    balance: int
     entries: list[EntryView]
     next_before: str | None
     names: dict[str, str]
-
-
-class LetterReply(TypedDict):
-    """The job, which waits again."""
-
-    job: JobView
 
 
 class Lift(TypedDict):
@@ -808,8 +802,11 @@ class MaybeGameReply(TypedDict):
 
 
 class MeAnswer(TypedDict):
-    """The caller's account and all its characters."""
+    """The caller's account, which stands in `account` as well, and all its characters."""
 
+    id: str
+    username: str | None
+    role: str
     account: AccountView
     characters: list[CharacterView]
 
@@ -958,10 +955,11 @@ class OrderView(TypedDict):
 
 
 class Ordered(TypedDict):
-    """The job, and where its state can be read."""
+    """The job, how it stands, and where that can be read."""
 
     id: str
-    status_url: str
+    status: Literal["waiting", "delayed", "running", "completed", "failed", "cancelled"]
+    url: str
 
 
 class OwnView(TypedDict):
@@ -1991,7 +1989,7 @@ class Showdown:
         )
         return answer
 
-    async def chat_delete(self, *, message_id: str) -> MessageReply:
+    async def chat_delete(self, *, message_id: str, text: str | None = None) -> MessageReply:
         """Take a message's text away: its author for some minutes, a moderator always.
 
         Raises:
@@ -1999,7 +1997,9 @@ class Showdown:
                 forbidden, not_found, stale_version, rate_limited,
                 dependency_unavailable, timeout, internal.
         """
-        answer: MessageReply = await self._ask("chat:delete", {"message_id": message_id})
+        answer: MessageReply = await self._ask(
+            "chat:delete", {"message_id": message_id, **_given({"text": text})}
+        )
         return answer
 
     async def chat_report(self, *, message_id: str, reason: str) -> ReportReply:
@@ -2030,7 +2030,9 @@ class Showdown:
         )
         return answer
 
-    async def chat_unmute(self, *, player_id: str, reason: str | None = None) -> MutedEvent:
+    async def chat_unmute(
+        self, *, player_id: str, reason: str | None = None, seconds: int | None = None
+    ) -> MutedEvent:
         """Let a player speak again, his mute ladder at its beginning.
 
         Raises:
@@ -2039,7 +2041,8 @@ class Showdown:
                 internal.
         """
         answer: MutedEvent = await self._ask(
-            "chat:unmute", {"player_id": player_id, **_given({"reason": reason})}
+            "chat:unmute",
+            {"player_id": player_id, **_given({"reason": reason, "seconds": seconds})},
         )
         return answer
 
@@ -2181,8 +2184,8 @@ class Showdown:
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
                 forbidden, not_found, conflict, stale_version, insufficient_funds,
-                already_in_duel, rate_limited, dependency_unavailable, timeout,
-                internal.
+                already_in_duel, duel_over, rate_limited, dependency_unavailable,
+                timeout, internal.
         """
         answer: DuelReply = await self._ask("duel:accept", {"duel_id": duel_id})
         return answer
@@ -2192,8 +2195,8 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
-                forbidden, not_found, conflict, stale_version, rate_limited,
-                dependency_unavailable, timeout, internal.
+                forbidden, not_found, conflict, stale_version, duel_over,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: DuelReply = await self._ask("duel:decline", {"duel_id": duel_id})
         return answer
@@ -2203,8 +2206,8 @@ class Showdown:
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
-                forbidden, not_found, conflict, stale_version, rate_limited,
-                dependency_unavailable, timeout, internal.
+                forbidden, not_found, conflict, stale_version, duel_over,
+                rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: DuelReply = await self._ask("duel:cancel", {"duel_id": duel_id})
         return answer
@@ -2264,14 +2267,14 @@ class Showdown:
         answer: MatchView = await self._ask("match:join", {**_given({"stake": stake})})
         return answer
 
-    async def match_leave(self) -> Empty:
-        """Wait no more; it is no error not to wait.
+    async def match_leave(self, *, stake: int | None = None) -> Empty:
+        """Wait no more, for whatever stake; it is no error not to wait.
 
         Raises:
             Refused: validation_failed, payload_too_large, malformed_payload, token_expired,
                 conflict, rate_limited, dependency_unavailable, timeout, internal.
         """
-        answer: Empty = await self._ask("match:leave", {})
+        answer: Empty = await self._ask("match:leave", {**_given({"stake": stake})})
         return answer
 
     async def leaderboard_top(
@@ -2528,7 +2531,9 @@ class Showdown:
         answer: GameReply = await self._ask("blackjack:start", {"bet": bet, "key": key})
         return answer
 
-    async def blackjack_hit(self, *, game_id: str, key: str) -> GameReply:
+    async def blackjack_hit(
+        self, *, game_id: str | None = None, key: str | None = None
+    ) -> GameReply:
         """Take a card.
 
         Raises:
@@ -2536,10 +2541,14 @@ class Showdown:
                 not_found, conflict, idempotency_mismatch, rate_limited,
                 dependency_unavailable, timeout, internal.
         """
-        answer: GameReply = await self._ask("blackjack:hit", {"game_id": game_id, "key": key})
+        answer: GameReply = await self._ask(
+            "blackjack:hit", {**_given({"game_id": game_id, "key": key})}
+        )
         return answer
 
-    async def blackjack_stand(self, *, game_id: str, key: str) -> GameReply:
+    async def blackjack_stand(
+        self, *, game_id: str | None = None, key: str | None = None
+    ) -> GameReply:
         """Take no more cards for this hand.
 
         Raises:
@@ -2547,10 +2556,14 @@ class Showdown:
                 not_found, conflict, idempotency_mismatch, rate_limited,
                 dependency_unavailable, timeout, internal.
         """
-        answer: GameReply = await self._ask("blackjack:stand", {"game_id": game_id, "key": key})
+        answer: GameReply = await self._ask(
+            "blackjack:stand", {**_given({"game_id": game_id, "key": key})}
+        )
         return answer
 
-    async def blackjack_double(self, *, game_id: str, key: str) -> GameReply:
+    async def blackjack_double(
+        self, *, game_id: str | None = None, key: str | None = None
+    ) -> GameReply:
         """Double the bet of this hand, and take one last card.
 
         Raises:
@@ -2558,10 +2571,14 @@ class Showdown:
                 not_found, conflict, idempotency_mismatch, insufficient_funds,
                 rate_limited, dependency_unavailable, timeout, internal.
         """
-        answer: GameReply = await self._ask("blackjack:double", {"game_id": game_id, "key": key})
+        answer: GameReply = await self._ask(
+            "blackjack:double", {**_given({"game_id": game_id, "key": key})}
+        )
         return answer
 
-    async def blackjack_split(self, *, game_id: str, key: str) -> GameReply:
+    async def blackjack_split(
+        self, *, game_id: str | None = None, key: str | None = None
+    ) -> GameReply:
         """Make two hands of a pair, with a bet on each.
 
         Raises:
@@ -2569,10 +2586,14 @@ class Showdown:
                 not_found, conflict, idempotency_mismatch, insufficient_funds,
                 rate_limited, dependency_unavailable, timeout, internal.
         """
-        answer: GameReply = await self._ask("blackjack:split", {"game_id": game_id, "key": key})
+        answer: GameReply = await self._ask(
+            "blackjack:split", {**_given({"game_id": game_id, "key": key})}
+        )
         return answer
 
-    async def blackjack_insure(self, *, game_id: str, take: bool, key: str) -> GameReply:
+    async def blackjack_insure(
+        self, *, take: bool, game_id: str | None = None, key: str | None = None
+    ) -> GameReply:
         """Insure the bet against the dealer's blackjack, or decline it.
 
         Raises:
@@ -2581,7 +2602,7 @@ class Showdown:
                 rate_limited, dependency_unavailable, timeout, internal.
         """
         answer: GameReply = await self._ask(
-            "blackjack:insure", {"game_id": game_id, "take": take, "key": key}
+            "blackjack:insure", {"take": take, **_given({"game_id": game_id, "key": key})}
         )
         return answer
 

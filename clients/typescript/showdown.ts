@@ -1208,6 +1208,12 @@ export interface components {
             cards: string[];
             total: number;
         };
+        /** @description Which message; a `text`, as for an edit, is not read. */
+        DeleteMessage: {
+            message_id: string;
+            /** @default null */
+            text?: string | null;
+        };
         /**
          * @description The codes of `server:disconnect`.
          * @enum {string}
@@ -1378,9 +1384,10 @@ export interface components {
         };
         /** @description Whether to bet half on the dealer's blackjack. */
         Insure: {
-            game_id: string;
+            /** @default null */
+            game_id?: string | null;
+            key?: string;
             take: boolean;
-            key: string;
         };
         /** @description All that the caller owns, and what works for him. */
         InventoryReply: {
@@ -1418,11 +1425,12 @@ export interface components {
             auth: string;
         };
         /**
-         * @description Entries, the newest first; null as the cursor when there are no more.
+         * @description What the caller has, and entries, the newest first; null as the cursor at their end.
          *
          *     `names` are those of the players in them, as far as they are still there.
          */
         LedgerReply: {
+            balance: number;
             entries: components["schemas"]["EntryView"][];
             next_before: string | null;
             names: {
@@ -1467,12 +1475,13 @@ export interface components {
         MessageReply: {
             message: components["schemas"]["ChatMessage"];
         };
-        /** @description The game to go on with; the same key moves once, however often it is sent. */
+        /** @description The game to go on with, the open one without; the same key moves once, however often. */
         Move: {
-            game_id: string;
-            key: string;
+            /** @default null */
+            game_id?: string | null;
+            key?: string;
         };
-        /** @description Who may not speak, for how long, and why. */
+        /** @description Who may not speak, for how long, and why; who may speak again, `seconds` or not. */
         Mute: {
             player_id: string;
             /** @default  */
@@ -1516,10 +1525,6 @@ export interface components {
         /** @description Which. */
         OneBatch: {
             batch_id: string;
-        };
-        /** @description Which message. */
-        OneMessage: {
-            message_id: string;
         };
         /** @description Whether the other fighter is there, and by when (ms) he must be back if he is not. */
         OpponentView: {
@@ -1852,12 +1857,6 @@ export interface components {
             room: string;
             from: components["schemas"]["Author"];
         };
-        /** @description Who may speak again, and why. */
-        Unmute: {
-            player_id: string;
-            /** @default  */
-            reason?: string;
-        };
         /** @description How many are unread now. */
         UnreadReply: {
             unread: number;
@@ -2014,7 +2013,9 @@ export interface components {
         BatchItem: {
             ok: boolean;
             id?: string;
-            status_url?: string;
+            /** @enum {string} */
+            status?: "waiting" | "delayed" | "running" | "completed" | "failed" | "cancelled";
+            url?: string;
             code?: string;
             detail?: string;
         };
@@ -2052,8 +2053,10 @@ export interface components {
             /** @default null */
             active?: boolean | null;
         };
-        /** @description The character as it is now. */
+        /** @description The character as it is now, which stands in `character` as well. */
         CharacterAnswer: {
+            id: string;
+            name: string;
             character: components["schemas"]["CharacterView"];
         };
         /** @description A character, and all records of it as the server keeps them, the newest first. */
@@ -2195,10 +2198,6 @@ export interface components {
             /** @default 5 */
             priority?: number;
         };
-        /** @description One job. */
-        JobReply: {
-            job: components["schemas"]["JobView"];
-        };
         /**
          * @description A job. Times are ms since the epoch; `attempts` is how often it has been tried.
          *
@@ -2208,7 +2207,7 @@ export interface components {
             id: string;
             task: string;
             /** @enum {string} */
-            state: "waiting" | "delayed" | "running" | "completed" | "failed" | "cancelled";
+            status: "waiting" | "delayed" | "running" | "completed" | "failed" | "cancelled";
             payload: {
                 [key: string]: unknown;
             };
@@ -2240,10 +2239,6 @@ export interface components {
             role: string;
             banned_until: number | null;
             muted_until: number | null;
-        };
-        /** @description The job, which waits again. */
-        LetterReply: {
-            job: components["schemas"]["JobView"];
         };
         /** @description Whose mute or ban ends, and why. */
         Lift: {
@@ -2277,8 +2272,11 @@ export interface components {
             entries: components["schemas"]["LogEntry"][];
             next_cursor: string | null;
         };
-        /** @description The caller's account and all its characters. */
+        /** @description The caller's account, which stands in `account` as well, and all its characters. */
         MeAnswer: {
+            id: string;
+            username: string | null;
+            role: string;
             account: components["schemas"]["AccountView"];
             characters: components["schemas"]["CharacterView"][];
         };
@@ -2295,12 +2293,12 @@ export interface components {
         };
         /** @description A character's name, as others will see it. */
         NewCharacter: {
-            /** @description 1 to 24 characters in NFC, spaces around not counted; none of control or format, and something that can be seen */
+            /** @description 1 to 40 characters in NFC, spaces around not counted; none of control or format, and something that can be seen */
             name: string;
         };
         /** @description Which character, and its name from now on. */
         NewName: {
-            /** @description 1 to 24 characters in NFC, spaces around not counted; none of control or format, and something that can be seen */
+            /** @description 1 to 40 characters in NFC, spaces around not counted; none of control or format, and something that can be seen */
             name: string;
         };
         /** @description The password until now, and the one from now on. */
@@ -2350,10 +2348,12 @@ export interface components {
             /** @default null */
             reason?: string | null;
         };
-        /** @description The job, and where its state can be read. */
+        /** @description The job, how it stands, and where that can be read. */
         Ordered: {
             id: string;
-            status_url: string;
+            /** @enum {string} */
+            status: "waiting" | "delayed" | "running" | "completed" | "failed" | "cancelled";
+            url: string;
         };
         /** @description An account, and a name of it that people know. */
         Person: {
@@ -2634,6 +2634,7 @@ export type ConnectAuth = components['schemas']['ConnectAuth'];
 export type Connected = components['schemas']['Connected'];
 export type DeadLetter = components['schemas']['DeadLetter'];
 export type DealerView = components['schemas']['DealerView'];
+export type DeleteMessage = components['schemas']['DeleteMessage'];
 export type Disconnect = components['schemas']['Disconnect'];
 export type DuelReply = components['schemas']['DuelReply'];
 export type DuelView = components['schemas']['DuelView'];
@@ -2677,7 +2678,6 @@ export type Nothing = components['schemas']['Nothing'];
 export type Notification = components['schemas']['Notification'];
 export type NotificationsReply = components['schemas']['NotificationsReply'];
 export type OneBatch = components['schemas']['OneBatch'];
-export type OneMessage = components['schemas']['OneMessage'];
 export type OpponentView = components['schemas']['OpponentView'];
 export type OrderNews = components['schemas']['OrderNews'];
 export type OrderReply = components['schemas']['OrderReply'];
@@ -2727,7 +2727,6 @@ export type Transfer = components['schemas']['Transfer'];
 export type TransferItem = components['schemas']['TransferItem'];
 export type TransferReply = components['schemas']['TransferReply'];
 export type TypingEvent = components['schemas']['TypingEvent'];
-export type Unmute = components['schemas']['Unmute'];
 export type UnreadReply = components['schemas']['UnreadReply'];
 export type Unsubscribe = components['schemas']['Unsubscribe'];
 export type Use = components['schemas']['Use'];
@@ -2777,11 +2776,9 @@ export type FullHealth = components['schemas']['FullHealth'];
 export type Guest = components['schemas']['Guest'];
 export type JobBatch = components['schemas']['JobBatch'];
 export type JobOrder = components['schemas']['JobOrder'];
-export type JobReply = components['schemas']['JobReply'];
 export type JobView = components['schemas']['JobView'];
 export type JobsReply = components['schemas']['JobsReply'];
 export type KnownPlayer = components['schemas']['KnownPlayer'];
-export type LetterReply = components['schemas']['LetterReply'];
 export type Lift = components['schemas']['Lift'];
 export type Liveness = components['schemas']['Liveness'];
 export type LogEntry = components['schemas']['LogEntry'];
@@ -3762,7 +3759,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The caller's account and all its characters. */
+            /** @description The caller's account, which stands in `account` as well, and all its characters. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3771,6 +3768,9 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "username": "ann",
+                     *       "role": "player",
                      *       "account": {
                      *         "id": "0193e5a7c41f08b2d6e4",
                      *         "username": "ann",
@@ -4191,7 +4191,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The character as it is now. */
+            /** @description The character as it is now, which stands in `character` as well. */
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4200,6 +4200,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "name": "ann",
                      *       "character": {
                      *         "id": "0193e5a7c41f08b2d6e4",
                      *         "name": "ann"
@@ -4582,7 +4584,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The character as it is now. */
+            /** @description The character as it is now, which stands in `character` as well. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -4591,6 +4593,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "name": "ann",
                      *       "character": {
                      *         "id": "0193e5a7c41f08b2d6e4",
                      *         "name": "ann"
@@ -8481,7 +8485,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The job, and where its state can be read. */
+            /** @description The job, how it stands, and where that can be read. */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -8491,7 +8495,8 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "0193e5a7c41f08b2d6e4",
-                     *       "status_url": "status_url"
+                     *       "status": "waiting",
+                     *       "url": "https://game.example/here"
                      *     }
                      */
                     "application/json": components["schemas"]["Ordered"];
@@ -8719,7 +8724,8 @@ export interface operations {
                      *         {
                      *           "ok": true,
                      *           "id": "0193e5a7c41f08b2d6e4",
-                     *           "status_url": "status_url",
+                     *           "status": "waiting",
+                     *           "url": "https://game.example/here",
                      *           "code": "code",
                      *           "detail": "detail"
                      *         }
@@ -8894,7 +8900,11 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One job. */
+            /**
+             * @description A job. Times are ms since the epoch; `attempts` is how often it has been tried.
+             *
+             *         `result` is there when it is completed, `reason` when its last attempt failed, and `trace_id`, which finds the log line with the trace, with it.
+             */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -8903,27 +8913,25 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "job": {
-                     *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "reports.economy",
-                     *         "state": "waiting",
-                     *         "payload": {},
-                     *         "priority": 1,
-                     *         "attempts": 1,
-                     *         "created_at": 1795342800000,
-                     *         "progress": {
-                     *           "done": 1,
-                     *           "total": 18
-                     *         },
-                     *         "started_at": 1795342800000,
-                     *         "finished_at": 1795342800000,
-                     *         "result": false,
-                     *         "reason": "Not what this room is for.",
-                     *         "trace_id": "9f2c4b1e-2a"
-                     *       }
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "task": "reports.economy",
+                     *       "status": "waiting",
+                     *       "payload": {},
+                     *       "priority": 1,
+                     *       "attempts": 1,
+                     *       "created_at": 1795342800000,
+                     *       "progress": {
+                     *         "done": 1,
+                     *         "total": 18
+                     *       },
+                     *       "started_at": 1795342800000,
+                     *       "finished_at": 1795342800000,
+                     *       "result": false,
+                     *       "reason": "Not what this room is for.",
+                     *       "trace_id": "9f2c4b1e-2a"
                      *     }
                      */
-                    "application/json": components["schemas"]["JobReply"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /**
@@ -9076,7 +9084,11 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One job. */
+            /**
+             * @description A job. Times are ms since the epoch; `attempts` is how often it has been tried.
+             *
+             *         `result` is there when it is completed, `reason` when its last attempt failed, and `trace_id`, which finds the log line with the trace, with it.
+             */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -9085,27 +9097,25 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "job": {
-                     *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "reports.economy",
-                     *         "state": "waiting",
-                     *         "payload": {},
-                     *         "priority": 1,
-                     *         "attempts": 1,
-                     *         "created_at": 1795342800000,
-                     *         "progress": {
-                     *           "done": 1,
-                     *           "total": 18
-                     *         },
-                     *         "started_at": 1795342800000,
-                     *         "finished_at": 1795342800000,
-                     *         "result": false,
-                     *         "reason": "Not what this room is for.",
-                     *         "trace_id": "9f2c4b1e-2a"
-                     *       }
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "task": "reports.economy",
+                     *       "status": "waiting",
+                     *       "payload": {},
+                     *       "priority": 1,
+                     *       "attempts": 1,
+                     *       "created_at": 1795342800000,
+                     *       "progress": {
+                     *         "done": 1,
+                     *         "total": 18
+                     *       },
+                     *       "started_at": 1795342800000,
+                     *       "finished_at": 1795342800000,
+                     *       "result": false,
+                     *       "reason": "Not what this room is for.",
+                     *       "trace_id": "9f2c4b1e-2a"
                      *     }
                      */
-                    "application/json": components["schemas"]["JobReply"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /**
@@ -9273,7 +9283,11 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One job. */
+            /**
+             * @description A job. Times are ms since the epoch; `attempts` is how often it has been tried.
+             *
+             *         `result` is there when it is completed, `reason` when its last attempt failed, and `trace_id`, which finds the log line with the trace, with it.
+             */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -9282,27 +9296,25 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "job": {
-                     *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "reports.economy",
-                     *         "state": "waiting",
-                     *         "payload": {},
-                     *         "priority": 1,
-                     *         "attempts": 1,
-                     *         "created_at": 1795342800000,
-                     *         "progress": {
-                     *           "done": 1,
-                     *           "total": 18
-                     *         },
-                     *         "started_at": 1795342800000,
-                     *         "finished_at": 1795342800000,
-                     *         "result": false,
-                     *         "reason": "Not what this room is for.",
-                     *         "trace_id": "9f2c4b1e-2a"
-                     *       }
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "task": "reports.economy",
+                     *       "status": "waiting",
+                     *       "payload": {},
+                     *       "priority": 1,
+                     *       "attempts": 1,
+                     *       "created_at": 1795342800000,
+                     *       "progress": {
+                     *         "done": 1,
+                     *         "total": 18
+                     *       },
+                     *       "started_at": 1795342800000,
+                     *       "finished_at": 1795342800000,
+                     *       "result": false,
+                     *       "reason": "Not what this room is for.",
+                     *       "trace_id": "9f2c4b1e-2a"
                      *     }
                      */
-                    "application/json": components["schemas"]["JobReply"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /** @description `malformed_payload`: The message is not what the protocol allows. */
@@ -9836,7 +9848,7 @@ export interface operations {
                      *         {
                      *           "id": "0193e5a7c41f08b2d6e4",
                      *           "task": "reports.economy",
-                     *           "state": "waiting",
+                     *           "status": "waiting",
                      *           "payload": {},
                      *           "priority": 1,
                      *           "attempts": 1,
@@ -10407,8 +10419,8 @@ export interface operations {
     };
     clean: {
         parameters: {
-            query: {
-                state: "completed" | "failed" | "waiting" | "delayed";
+            query?: {
+                state?: "completed" | "failed" | "waiting" | "delayed";
                 older?: number;
                 limit?: number;
             };
@@ -10602,7 +10614,7 @@ export interface operations {
                      *         {
                      *           "id": "0193e5a7c41f08b2d6e4",
                      *           "task": "reports.economy",
-                     *           "state": "waiting",
+                     *           "status": "waiting",
                      *           "payload": {},
                      *           "priority": 1,
                      *           "attempts": 1,
@@ -10774,7 +10786,11 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The job, which waits again. */
+            /**
+             * @description A job. Times are ms since the epoch; `attempts` is how often it has been tried.
+             *
+             *         `result` is there when it is completed, `reason` when its last attempt failed, and `trace_id`, which finds the log line with the trace, with it.
+             */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -10783,27 +10799,25 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "job": {
-                     *         "id": "0193e5a7c41f08b2d6e4",
-                     *         "task": "reports.economy",
-                     *         "state": "waiting",
-                     *         "payload": {},
-                     *         "priority": 1,
-                     *         "attempts": 1,
-                     *         "created_at": 1795342800000,
-                     *         "progress": {
-                     *           "done": 1,
-                     *           "total": 18
-                     *         },
-                     *         "started_at": 1795342800000,
-                     *         "finished_at": 1795342800000,
-                     *         "result": false,
-                     *         "reason": "Not what this room is for.",
-                     *         "trace_id": "9f2c4b1e-2a"
-                     *       }
+                     *       "id": "0193e5a7c41f08b2d6e4",
+                     *       "task": "reports.economy",
+                     *       "status": "waiting",
+                     *       "payload": {},
+                     *       "priority": 1,
+                     *       "attempts": 1,
+                     *       "created_at": 1795342800000,
+                     *       "progress": {
+                     *         "done": 1,
+                     *         "total": 18
+                     *       },
+                     *       "started_at": 1795342800000,
+                     *       "finished_at": 1795342800000,
+                     *       "result": false,
+                     *       "reason": "Not what this room is for.",
+                     *       "trace_id": "9f2c4b1e-2a"
                      *     }
                      */
-                    "application/json": components["schemas"]["LetterReply"];
+                    "application/json": components["schemas"]["JobView"];
                 };
             };
             /** @description `malformed_payload`: The message is not what the protocol allows. */
@@ -15624,7 +15638,7 @@ export interface ClientToServerEvents {
   ) => void;
   /** Take a message's text away: its author for some minutes, a moderator always. */
   "chat:delete": (
-    data: OneMessage,
+    data: DeleteMessage,
     acknowledge: Acknowledge<MessageReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Show a message to the moderators, as it is now. */
@@ -15639,7 +15653,7 @@ export interface ClientToServerEvents {
   ) => void;
   /** Let a player speak again, his mute ladder at its beginning. */
   "chat:unmute": (
-    data: Unmute,
+    data: Mute,
     acknowledge: Acknowledge<MutedEvent, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Let the others in a room see that the caller writes. */
@@ -15705,17 +15719,17 @@ export interface ClientToServerEvents {
   /** Start a duel that the caller was challenged to. */
   "duel:accept": (
     data: WhichDuel,
-    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "insufficient_funds" | "already_in_duel" | "duel_over" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Say no to a challenge. */
   "duel:decline": (
     data: WhichDuel,
-    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "duel_over" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Take one's own challenge back. */
   "duel:cancel": (
     data: WhichDuel,
-    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
+    acknowledge: Acknowledge<DuelReply, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "forbidden" | "not_found" | "conflict" | "stale_version" | "duel_over" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** Resign; the other wins. */
   "duel:forfeit": (
@@ -15742,9 +15756,9 @@ export interface ClientToServerEvents {
     data: Join,
     acknowledge: Acknowledge<MatchView, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "conflict" | "insufficient_funds" | "already_in_duel" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
-  /** Wait no more; it is no error not to wait. */
+  /** Wait no more, for whatever stake; it is no error not to wait. */
   "match:leave": (
-    data: Nothing,
+    data: Join,
     acknowledge: Acknowledge<Empty, "validation_failed" | "payload_too_large" | "malformed_payload" | "token_expired" | "conflict" | "rate_limited" | "dependency_unavailable" | "timeout" | "internal">,
   ) => void;
   /** The best of a board. */

@@ -52,8 +52,9 @@ async def test_chat_goes_on_without_the_archive_which_catches_up(
         for talker in talkers:
             talker.start()
         await _more(talkers, 60)
+        new = await table.guest(server.url, "new")
         for trouble in (dead, frozen):
-            await _outage(server, table, talkers, trouble(tmp_path, "documents"))
+            await _outage(server, table, talkers, new, trouble(tmp_path, "documents"))
         await _more(talkers, 30)
         for talker in talkers:
             await talker.stop()
@@ -63,11 +64,13 @@ async def test_chat_goes_on_without_the_archive_which_catches_up(
         unharmed(server)
 
 
-async def _outage(server: Server, table: Table, talkers: list[Talker], trouble: Any) -> None:
+async def _outage(
+    server: Server, table: Table, talkers: list[Talker], new: Player, trouble: Any
+) -> None:
     probe = Probe(table)
     with trouble:
         await probe.red("mongo", server)
-        await _refusals(server, table, talkers[0].player)
+        await _refusals(server, table, talkers[0].player, new)
         before = await _more(talkers, 60)
         assert await probe.failing(server) == ["mongo"]
     await probe.green(server)
@@ -77,9 +80,8 @@ async def _outage(server: Server, table: Table, talkers: list[Talker], trouble: 
     assert status == 201, tokens
 
 
-async def _refusals(server: Server, table: Table, player: Player) -> None:
+async def _refusals(server: Server, table: Table, player: Player, new: Player) -> None:
     """What needs the documents says so; what does not need them goes on."""
-    late = table.player(server.url, player.tokens)
     async with asyncio.timeout(10 * TIMEOUT):
         for path, body in (
             ("/auth/guest", {"name": "late"}),
@@ -89,8 +91,9 @@ async def _refusals(server: Server, table: Table, player: Player) -> None:
             assert (status, problem["code"]) == (503, "dependency_unavailable")
             assert problem["retryable"]
         with pytest.raises(ConnectionError):
-            await _connect(late)
-        assert late.refusal["message"] == "dependency_unavailable"
+            await _connect(new)
+        assert new.refusal["message"] == "dependency_unavailable"
+        await table.player(server.url, player.tokens).connect()  # who was here a while ago
         for event in ("chat:join", "chat:send", "chat:leave"):
             said = {"text": "hello"} if event == "chat:send" else {}
             assert (await try_to(player, event, room="room:aside", **said))[0] == "ok"

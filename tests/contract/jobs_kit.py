@@ -71,7 +71,7 @@ class Bench:
         async with asyncio.timeout(seconds):
             while True:
                 job = await self.queues.get(job_id)
-                if job["state"] in {"completed", "failed", "cancelled"}:
+                if job["status"] in {"completed", "failed", "cancelled"}:
                     return job
                 await asyncio.sleep(0.02)
 

@@ -30,7 +30,7 @@ async def ledger(documents: DocumentStore, clock: Clock) -> Ledger:
 
 @pytest.fixture
 def batches(documents: DocumentStore, ledger: Ledger) -> Batches:
-    settings = Economy(open_batches=OPEN, transfer_fee_permille=100, transfer_daily=1_500)
+    settings = Economy(open_batches=OPEN, transfer_fee_permille=100, transfer_daily=800)
     return Batches(documents, ledger, settings)
 
 
@@ -83,7 +83,7 @@ async def test_an_item_is_paid_once_whoever_tries(
 async def test_what_cannot_be_paid_changes_nothing(
     batches: Batches, ledger: Ledger, documents: DocumentStore
 ) -> None:
-    batch = await ordered(batches, START, 2_000, 1)
+    batch = await ordered(batches, START, 900, 1)
     poor, above, one = await batches.items(batch.id)
     with pytest.raises(InsufficientFunds):  # the fee is too much
         await batches.pay(batch, poor)

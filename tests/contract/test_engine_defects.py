@@ -39,9 +39,9 @@ async def test_a_handler_that_raises_cancelled_error_fails_and_its_worker_lives_
 
     async with working(both, noting(cancel_myself), witness=witness) as bench:
         failed = await bench.ended(await bench.order("bad"))
-        assert (failed["state"], failed["attempts"]) == ("failed", 2)
+        assert (failed["status"], failed["attempts"]) == ("failed", 2)
         assert failed.get("reason") == "cancelled by itself"
-        assert (await bench.ended(await bench.order("good")))["state"] == "completed"
+        assert (await bench.ended(await bench.order("good")))["status"] == "completed"
         # "failed" is told of every attempt; of a dead letter we tell once.
         assert [letter["id"] for letter in witness.dead] == [failed["id"]]
 
@@ -52,7 +52,7 @@ async def test_a_worker_that_stops_without_a_word_is_replaced(both: Both) -> Non
         (worker,) = bench.office.workers.workers
         worker._worker._worker.closed = True  # as after its loop gave up
         await bench.until(lambda: not worker.healthy)
-        assert (await bench.ended(await bench.order("still")))["state"] == "completed"
+        assert (await bench.ended(await bench.order("still")))["status"] == "completed"
 
 
 async def scripts_run(redis: RedisStore) -> int:
@@ -91,7 +91,7 @@ async def test_idle_workers_keep_their_connections_and_many_ends_at_once_find_on
         ids = await asyncio.gather(*(bench.order(str(n)) for n in range(100)))
         await bench.until(lambda: len(bench.office.workers._running()) == 100)
         gate.set()
-        states = [(await bench.ended(job_id))["state"] for job_id in ids]
+        states = [(await bench.ended(job_id))["status"] for job_id in ids]
         assert set(states) == {"completed"}
         before = await made()
         await asyncio.sleep(2.2)
@@ -202,4 +202,4 @@ async def test_no_job_goes_before_the_most_urgent_and_a_time_out_has_a_reason(bo
         assert (await bench.ended(job_id)).get("reason") == "timeout: took longer than 0.05 s"
         # Ordered again with its key, it is the same job, and stays dead.
         assert await bench.order("slow", key="once") == job_id
-        assert (await bench.queues.get(job_id))["state"] == "failed"
+        assert (await bench.queues.get(job_id))["status"] == "failed"

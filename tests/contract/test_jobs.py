@@ -52,7 +52,7 @@ async def test_an_order_of_money_comes_back_after_redis_has_lost_everything(both
     await bench.queues.enqueue(Pay(to="bob"), delay=1.0)
     await both[0].call("FLUSHALL")
     # Known while it is nowhere but in MongoDB, and the same order still.
-    assert (await bench.queues.get(first))["state"] == "waiting"
+    assert (await bench.queues.get(first))["status"] == "waiting"
     assert await bench.queues.enqueue(Pay(to="ann"), key="k") == first
     with pytest.raises(IdempotencyMismatch):
         await bench.queues.enqueue(Pay(to="eve"), key="k")
@@ -67,7 +67,7 @@ async def test_an_order_of_money_comes_back_after_redis_has_lost_everything(both
         await relayed(bench)
         await asyncio.sleep(0.1)
         done = await bench.queues.get(first)
-        assert (done["state"], done.get("result"), len(paid)) == ("completed", "paid ann", 2)
+        assert (done["status"], done.get("result"), len(paid)) == ("completed", "paid ann", 2)
 
 
 async def test_an_order_of_money_is_taken_while_redis_is_away(both: Both) -> None:
@@ -92,7 +92,7 @@ async def test_a_dead_letter_of_money_waits_for_somebody_to_decide(both: Both) -
         await relayed(bench)
         job_id = await bench.queues.enqueue(Pay())
         dead = await bench.ended(job_id)
-        assert (dead["state"], dead.get("reason")) == ("failed", "the bank is closed")
+        assert (dead["status"], dead.get("reason")) == ("failed", "the bank is closed")
         assert dead["attempts"] == 1
         assert "trace_id" in dead
         await bench.until(lambda: len(witness.dead) == 1)
@@ -105,7 +105,7 @@ async def test_a_dead_letter_of_money_waits_for_somebody_to_decide(both: Both) -
         await bench.queues.discard(job_id, "settled by hand", "eve")
         await both[0].call("FLUSHALL")
         await relayed(bench)
-        assert (await bench.queues.get(job_id))["state"] == "cancelled"
+        assert (await bench.queues.get(job_id))["status"] == "cancelled"
         with pytest.raises(NotFound):
             await bench.queues.retry(job_id)
         with pytest.raises(Conflict):
@@ -166,11 +166,11 @@ async def test_jobs_are_taken_back_where_they_wait_and_where_they_run(both: Both
         await started.wait()
         assert (await other.queues.get(runs)).get("progress") == {"done": 1, "total": 4}
         waits = await other.order("waits", delay=60, key="k")
-        assert (await other.queues.cancel(waits))["state"] == "cancelled"
-        assert (await other.queues.get(waits))["state"] == "cancelled"
+        assert (await other.queues.cancel(waits))["status"] == "cancelled"
+        assert (await other.queues.get(waits))["status"] == "cancelled"
         assert await other.order("waits", key="k") == waits
-        assert (await other.queues.cancel(runs))["state"] == "running"
-        assert (await other.ended(runs))["state"] == "cancelled"
+        assert (await other.queues.cancel(runs))["status"] == "running"
+        assert (await other.ended(runs))["status"] == "cancelled"
         for job_id in (runs, waits):
             with pytest.raises(Conflict):
                 await other.queues.cancel(job_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
 import pytest
@@ -32,6 +32,7 @@ from state.accounts import Accounts
 from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.economy import Economy
+from state.ledger import Posting
 from state.profiles import Profiles
 from state.rates import Rates
 from state.tokens import Claims, Tokens
@@ -63,6 +64,7 @@ class Node:
     def __init__(self, redis: RedisStore, documents: DocumentStore, clock: Clock) -> None:
         elsewhere: Any = None
         self.publisher = Closing()
+        self.told: list[tuple[str, str]] = []
         self.accounts = Accounts(documents, SETTINGS, clock)
         self.tokens = Tokens(redis, SecretStr("s" * 32), SETTINGS, clock)
         self.world = World(
@@ -89,8 +91,11 @@ class Node:
             jobs=elsewhere,
             schedules=elsewhere,
             upkeep=elsewhere,
-            reactions=elsewhere,
+            reactions=self._react,
         )
+
+    async def _react(self, _: World, postings: Sequence[Posting]) -> None:
+        self.told += [(posting.reason, posting.ref) for posting in postings]
 
     def anyone(self, address: str = HOME) -> Context:
         return Context(self.world, "r1", address)
@@ -169,6 +174,11 @@ async def test_a_guest_gets_the_token_answer(node: Node) -> None:
     claims = node.tokens.read(answer["access_token"])
     assert claims.account_id == answer["account"]["id"]
     assert claims.expires_at == NOON + 900_000
+
+
+async def test_what_is_in_a_new_wallet_is_told_before_anybody_connects(node: Node) -> None:
+    made = await guest(node)
+    assert node.told == [("start", made["character"]["id"])]
 
 
 async def test_a_guest_without_a_name_is_numbered(node: Node) -> None:
@@ -374,10 +384,13 @@ async def test_the_caller_sees_his_account_and_its_characters(node: Node) -> Non
     made = await handlers.register(ANN, node.anyone())
     ctx = await node.caller(made)
     added = await handlers.create_character(NewCharacter(name="Ann  the Second"), ctx)
-    assert added["character"]["name"] == "Ann the Second"
+    assert added["character"]["name"] == added["name"] == "Ann the Second"
+    assert added["character"]["id"] == added["id"]
     both = [made["character"], added["character"]]
     assert await handlers.characters(Nothing(), ctx) == {"characters": both}
-    assert await handlers.me(Nothing(), ctx) == {"account": made["account"], "characters": both}
+    account = made["account"]
+    me = await handlers.me(Nothing(), ctx)
+    assert me == {**account, "account": account, "characters": both}
     with pytest.raises(Conflict):
         await handlers.create_character(NewCharacter(name="Ann the Third"), ctx)
 

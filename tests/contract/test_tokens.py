@@ -93,11 +93,18 @@ def test_only_hs256_is_accepted(algorithm: str) -> None:
         made(Clock(), secret=SECRET * 2).read(token)
 
 
-@pytest.mark.parametrize("claim", sorted(CLAIMS))
+@pytest.mark.parametrize("claim", sorted(CLAIMS.keys() - {"fam"}))
 def test_every_claim_is_required(claim: str) -> None:
     claims = {name: value for name, value in CLAIMS.items() if name != claim}
     with pytest.raises(Unauthenticated):
         READER.read(jwt.encode(claims, SECRET, "HS256"))
+
+
+def test_a_token_without_a_family_is_a_sign_in_of_its_own() -> None:
+    claims = {name: value for name, value in CLAIMS.items() if name != "fam"}
+    assert READER.read(jwt.encode(claims, SECRET, "HS256")).family == CLAIMS["jti"]
+    with pytest.raises(TokenExpired):
+        READER.read(jwt.encode({**claims, "exp": 1}, SECRET, "HS256"))
 
 
 @pytest.mark.parametrize(

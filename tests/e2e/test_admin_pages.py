@@ -222,7 +222,7 @@ async def replaying(desk: Guest, op: Operator) -> None:
     orders = [{"number": number, "text": HOSTILE} for number in (301, 302, 303)]
     ids = [await op.order("test.mended", payload=payload) for payload in orders]
     for job_id in ids:
-        assert (await op.ended(job_id))["state"] == "failed"
+        assert (await op.ended(job_id))["status"] == "failed"
     await page.click("a[href='#dead-letters']")
     row = page.get_by_role("row").filter(has_text=ids[0])
     await expect(row).to_contain_text(f"made to fail: {HOSTILE}")
@@ -234,7 +234,7 @@ async def replaying(desk: Guest, op: Operator) -> None:
     facts = page.locator(".facts")
     await expect(facts).to_contain_text("completed")
     await expect(page.get_by_role("region", name="Result")).to_have_text("301")
-    assert (await op.job(ids[0]))["state"] == "completed"
+    assert (await op.job(ids[0]))["status"] == "completed"
     await page.click("a[href='#dead-letters']")
     await page.get_by_label(f"Choose {ids[1]}").check()
     await press(page, "Replay: those chosen")

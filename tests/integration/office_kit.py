@@ -71,11 +71,12 @@ class Operator:
     async def order(self, task: str, **fields: Any) -> str:
         ordered = await self.does("POST", "/jobs", task=task, **fields)
         job_id: str = ordered["id"]
-        assert ordered["status_url"] == f"/api/v1/jobs/{job_id}"
+        assert ordered["url"] == f"/api/v1/jobs/{job_id}"
+        assert ordered["status"] == ("delayed" if fields.get("delay") else "waiting")
         return job_id
 
     async def job(self, job_id: str) -> Any:
-        return (await self.does("GET", f"/jobs/{job_id}"))["job"]
+        return await self.does("GET", f"/jobs/{job_id}")
 
     async def until(self, job_id: str, true: Callable[[Any], object], seconds: float = 30.0) -> Any:
         async with asyncio.timeout(seconds):
@@ -87,4 +88,4 @@ class Operator:
 
     async def ended(self, job_id: str, seconds: float = 30.0) -> Any:
         over = {"completed", "failed", "cancelled"}
-        return await self.until(job_id, lambda job: job["state"] in over, seconds)
+        return await self.until(job_id, lambda job: job["status"] in over, seconds)

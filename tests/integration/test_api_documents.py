@@ -336,7 +336,7 @@ async def matches(server: Server, table: Table) -> None:
     assert await ann.fails("match:join", stake=-1) == "validation_failed"
     assert await ann.fails("match:leave", nonsense=1) == "validation_failed"
     await ann.do("match:join", stake=7)
-    await ann.do("match:leave")
+    await ann.do("match:leave", stake=0)
     await ann.next("match:left")
     for player in (ann, bob):
         await player.do("match:join", stake=8)
@@ -451,8 +451,8 @@ async def jobs(server: Server, table: Table) -> None:
     assert [item["ok"] for item in items] == [True, False]
     await call(422, "POST", "/jobs/batch", {"jobs": []})
     job = f"/jobs/{items[0]['id']}"
-    assert (await call(200, "GET", job))["job"]["state"] == "delayed"
-    assert (await call(202, "DELETE", job))["job"]["state"] == "cancelled"
+    assert (await call(200, "GET", job))["status"] == "delayed"
+    assert (await call(202, "DELETE", job))["status"] == "cancelled"
     await call(409, "DELETE", job)
     await call(404, "GET", "/jobs/reports.economy-nobody")
     await call(404, "POST", "/jobs/reports.economy-nobody/retry")

@@ -48,6 +48,19 @@ async def test_a_game_goes_on_on_another_node_and_can_be_replayed(
     assert (await ann.do("blackjack:state"))["game"] is None
 
 
+async def test_a_step_may_leave_the_open_game_unnamed(
+    pair: tuple[Server, Server], table: Table
+) -> None:
+    one, other = pair
+    ann = await table.seat(one.url)
+    phone = await table.player(other.url, ann.tokens).connect()
+    game = (await open_game(ann))["game"]
+    reply = await ann.do("blackjack:stand", key="stand")
+    assert (reply["game"]["id"], reply["game"]["status"]) == (game["id"], "finished")
+    assert await phone.do("blackjack:stand", key="stand") == reply  # there is no open game now
+    assert await ann.fails("blackjack:stand") == "not_found"
+
+
 async def test_what_cannot_be_bet_is_refused(lone: Server, table: Table) -> None:
     ann = await table.seat(lone.url)
     assert await ann.fails("blackjack:start", bet=10_001, key="k") == "validation_failed"

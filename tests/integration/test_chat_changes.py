@@ -33,7 +33,7 @@ async def test_a_deleted_message_keeps_its_place_and_loses_its_text(
     first = (await ann.do("chat:send", room=room, text="oops"))["message"]
     gone = {**first, "text": "", "deleted": True}
     for _ in range(2):  # deleting again is no error
-        assert await ann.do("chat:delete", message_id=first["id"]) == {"message": gone}
+        assert await ann.do("chat:delete", message_id=first["id"], text="") == {"message": gone}
         assert await bob.next("chat:deleted") == gone
     assert (await bob.do("chat:join", room=room))["messages"] == [gone]
     assert await ann.fails("chat:edit", message_id=first["id"], text="again") == "conflict"
@@ -144,7 +144,7 @@ async def test_a_muted_player_is_told_and_does_not_speak(pair: Pair, table: Tabl
     await ann.do("chat:delete", message_id=message["id"])
     back = await table.player(pair[0].url, ann.tokens).connect()
     assert back.ready["resume"]["muted_until"] == muted["muted_until"]
-    unmuted = await moderator.do("chat:unmute", player_id=ann.id)
+    unmuted = await moderator.do("chat:unmute", player_id=ann.id, seconds=60)
     assert unmuted == {"player_id": ann.id, "muted_until": None, "reason": ""}
     assert await ann.next("chat:muted") == unmuted
     await ann.do("chat:send", room=room, text="thanks")

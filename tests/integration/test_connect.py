@@ -93,9 +93,13 @@ async def test_a_revoked_token_is_refused_on_every_server(
     assert (await refusal(again))["code"] == "token_revoked"
 
 
-@pytest.mark.parametrize(
-    "auth", [{"token": 7}, {"token": ""}, {"character_id": 7}, {"character_id": "x" * 65}]
-)
+@pytest.mark.parametrize("token", [7, "", None, {}])
+async def test_what_is_no_token_is_no_sign_in(lone: Server, table: Table, token: object) -> None:
+    error = await refusal(await table.guest(lone.url), token=token)
+    assert (error["code"], error["status"]) == ("unauthenticated", 401)
+
+
+@pytest.mark.parametrize("auth", [{"character_id": 7}, {"character_id": "x" * 65}])
 async def test_an_auth_object_of_another_shape_is_named(
     lone: Server, table: Table, auth: dict[str, object]
 ) -> None:

@@ -113,6 +113,27 @@ async def gone(player: Player) -> None:
     await until(connected, lambda still: not still)
 
 
+async def test_what_one_server_changes_the_next_connection_to_the_other_shows(
+    staff: Staff, table: Table
+) -> None:
+    """Each was connected to the other before, which makes copies (state/copies.py)."""
+    ann, bob = [(await staff.registered())[0] for _ in range(2)]
+    for player in (ann, bob):
+        await player.connect()
+    assert ann.ready["resume"]["friend_requests"] == 0
+    await staff.does(ann, "PATCH", f"/characters/{ann.id}", name="Anna")
+    here = await table.player(staff.here, bob.tokens).connect()
+    await here.do("friends:add", player_id=ann.id)
+    path = f"/accounts/{ann.tokens['account']['id']}/role"
+    again = await table.player(staff.there, ann.tokens).connect()
+    assert again.ready["player"] == {"id": ann.id, "name": "Anna", "role": "player"}
+    assert again.ready["resume"]["friend_requests"] == 1
+    await staff.does(staff.admin, "PUT", path, role="moderator", reason="trusted")
+    assert (await refused(table.player(staff.there, ann.tokens)))["code"] == "token_revoked"
+    await staff.does(staff.admin, "POST", f"/moderation/players/{bob.id}/ban", reason="x")
+    assert (await refused(table.player(staff.there, bob.tokens)))["code"] == "banned"
+
+
 async def test_nobody_slips_through_while_the_ban_is_made(
     staff: Staff, pair: Pair, table: Table
 ) -> None:

@@ -204,7 +204,7 @@ async def test_an_account_has_up_to_five_characters(lone: Server, table: Table) 
     names = [character["name"] for character in listed["characters"]]
     assert names == ["one", "two", "three", "four", "five"]
     _, me = await table.call("GET", lone.url, "/me", token=token)
-    assert me == {"account": tokens["account"], **listed}
+    assert me == {**tokens["account"], "account": tokens["account"], **listed}
 
 
 async def test_20_sign_ins_of_one_address_pass_in_a_minute(strict: Server, table: Table) -> None:

@@ -57,7 +57,7 @@ async def test_each_item_is_paid_or_refused_by_itself(
         {"to": NOBODY, "amount": 1},
         {"to": ann.id, "amount": 1},
         {"to": bob.id, "amount": START + 1},  # in whatever order they are paid
-        {"to": bob.id, "amount": 2_000_000},
+        {"to": bob.id, "amount": 2_000_000},  # above the day's limit as well
         {"to": bob.id, "amount": 200},
     ]
     ordered = await ann.do("wallet:batch", items=items, key="k")
@@ -72,7 +72,7 @@ async def test_each_item_is_paid_or_refused_by_itself(
         "not_found",
         "validation_failed",
         "insufficient_funds",
-        "conflict",
+        "insufficient_funds",
         None,
     ]
     news = await bob.next("wallet:changed", lambda news: news["ref"] == "rent")

@@ -15,6 +15,7 @@ async def test_a_new_player_has_his_first_coins_and_the_ledger_says_why(
     ann = await table.seat(lone.url)
     assert await ann.do("wallet:get") == {"balance": START}
     page = await ann.do("wallet:ledger")
+    assert page["balance"] == START
     (entry,) = page["entries"]
     assert page["next_before"] is None
     assert (entry["amount"], entry["balance"], entry["reason"]) == (START, START, "start")
@@ -64,7 +65,7 @@ async def test_what_cannot_be_sent_is_refused(lone: Server, table: Table) -> Non
         ({"amount": 1.5}, "validation_failed"),
         ({"amount": True}, "validation_failed"),
         ({"amount": 2**63}, "validation_failed"),
-        ({"amount": 2_000_000}, "conflict"),
+        ({"amount": 2_000_000}, "insufficient_funds"),
         ({"to": ann.id}, "validation_failed"),
         ({"to": "f" * 20}, "not_found"),
         ({"key": ""}, "validation_failed"),

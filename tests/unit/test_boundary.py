@@ -179,7 +179,7 @@ def test_what_does_not_fit_is_named_and_not_told_back() -> None:
 
 @pytest.mark.parametrize("error", GameError.__subclasses__(), ids=lambda error: error.code)
 def test_an_error_object_has_all_that_protocol_says(error: type[GameError]) -> None:
-    shown = error_object(error("why", retry_after=1.23456), "id")
+    shown = error_object(error("why", retry_after=1.2341), "id")
     assert shown == {
         "type": "about:blank",
         "title": error.title,
@@ -202,3 +202,43 @@ def test_no_two_request_ids_are_the_same() -> None:
     ids = [new_request_id() for _ in range(1_000)]
     assert len(set(ids)) == 1_000
     assert all(len(one) <= 20 for one in ids)
+
+
+async def test_a_handler_that_waits_for_nothing_has_an_outcome_too(
+    boundary: Boundary, metrics: Metrics
+) -> None:
+    error = RateLimited(retry_after=1)
+
+    async def says() -> str:
+        return "value"
+
+    async def refuses() -> None:
+        raise error
+
+    async def breaks() -> None:
+        raise StopIteration
+
+    assert await boundary.guard("event", "e", "id", says) == Outcome("value")
+    assert (await boundary.guard("event", "e", "id", refuses)).error is error
+    broken = await boundary.guard("event", "e", "id", breaks)
+    assert broken.error
+    assert broken.error.code == "internal"
+    assert [counted(metrics, one) for one in ("ok", "rate_limited", "internal")] == [1, 1, 1]
+
+
+async def test_a_handler_goes_on_in_the_task_that_began_it_and_hears_what_it_waited_for(
+    boundary: Boundary,
+) -> None:
+    seen: list[object] = []
+
+    async def waits() -> str:
+        seen.append(asyncio.current_task())
+        answer = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(answer.set_exception, ValueError("no"))
+        with contextlib.suppress(ValueError):
+            await answer
+        seen.append(asyncio.current_task())
+        return await asyncio.sleep(0.01, "value")
+
+    assert await boundary.guard("event", "e", "id", waits) == Outcome("value")
+    assert seen == [asyncio.current_task()] * 2

@@ -131,6 +131,8 @@ def test_an_answer_is_for_one_of_the_two_once_and_in_time(
         answer(offer(), right_one, T0 + MINUTE)
     with pytest.raises(Conflict):
         answer(answer(offer(), right_one, T0), right_one, T0)
+    with pytest.raises(DuelOver):
+        answer(duels.forfeit(begun(), "ann", T0), right_one, T0)
 
 
 # --- the rounds ---------------------------------------------------------------------------

@@ -96,3 +96,7 @@ def test_browsers_come_from_our_own_origin_and_from_those_of_the_settings(
 
 def test_without_a_host_no_origin_is_our_own() -> None:
     assert not Addresses(Http()).origin_allowed("http://evil.example", {})
+
+
+def test_all_origins_may_be_allowed_at_once() -> None:
+    assert Addresses(Http(origins=("*",))).origin_allowed("https://any.example", {})

@@ -20,13 +20,13 @@ def refused(rule: Callable[[str], str], text: str) -> str:
     return problem["field"]
 
 
-@pytest.mark.parametrize("text", ["ann", "A.b-c_9", "x" * 32])
+@pytest.mark.parametrize("text", ["ann", "A.b-c_9", "x" * 64])
 def test_a_user_name_is_kept_as_it_is(text: str) -> None:
     assert names.username(text) == text
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ab", "x" * 33, "a b", "änn", "ann\n", "ann\u0000", "a\u0661\u0661"]
+    "text", ["", "ab", "x" * 65, "a b", "änn", "ann\n", "ann\u0000", "a\u0661\u0661"]
 )
 def test_other_user_names_are_refused(text: str) -> None:
     assert refused(names.username, text) == "username"
@@ -46,8 +46,8 @@ def test_a_display_name_is_composed_stripped_and_spaced_singly() -> None:
     assert names.display_name(" \u2003Zoe\u0308   the\u00a0\u2028Great ") == "Zoë the Great"
 
 
-@pytest.mark.parametrize("text", ["x", "x" * 24, "李", "🂡", "-", "é" * 24, "e\u0301" * 24])
-def test_a_display_name_has_1_to_24_characters(text: str) -> None:
+@pytest.mark.parametrize("text", ["x", "x" * 40, "李", "🂡", "-", "é" * 40, "e\u0301" * 40])
+def test_a_display_name_has_1_to_40_characters(text: str) -> None:
     assert names.display_name(text) == unicodedata.normalize("NFC", text)
 
 
@@ -56,7 +56,7 @@ def test_a_display_name_has_1_to_24_characters(text: str) -> None:
     [
         "",
         "   ",
-        "x" * 25,
+        "x" * 41,
         "x" + "\u0301" * 100_000,  # would take seconds to normalise
         "a\u0000b",
         "a\tb",
@@ -75,14 +75,14 @@ def test_a_display_name_that_hides_or_deceives_is_refused(text: str) -> None:
     assert refused(names.display_name, text) == "name"
 
 
-@given(st.text(st.characters(), max_size=30))
+@given(st.text(st.characters(), max_size=45))
 def test_what_passes_is_safe_to_show_and_passes_again(text: str) -> None:
     try:
         name = names.display_name(text)
     except ValidationFailed:
         return
     assert names.display_name(name) == name
-    assert 1 <= len(name) <= 24
+    assert 1 <= len(name) <= 40
     assert unicodedata.is_normalized("NFC", name)
     assert not any(unicodedata.category(char)[0] == "C" for char in name)
     assert name == " ".join(name.split(" "))

@@ -1,10 +1,11 @@
-"""The places where server/transport.py, websocket.py, broadcast.py, sockets.py and metrics.py take
-hold of python-engineio, python-socketio, aiohttp and prometheus-client. An upgrade that moves one
-of them fails here, by its name, before it fails in a way that is harder to read.
+"""The places where transport.py, websocket.py, door.py, broadcast.py, sockets.py and metrics.py of
+server/ take hold of python-engineio, python-socketio, aiohttp and prometheus-client. An upgrade
+that moves one of them fails here, by its name, before it fails in a way that is harder to read.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from importlib.metadata import version
@@ -13,7 +14,7 @@ from typing import Any, cast
 import engineio
 import pytest
 import socketio
-from aiohttp import WSMsgType
+from aiohttp import WSMsgType, web
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.web_protocol import RequestHandler
 from engineio import exceptions, packet, payload
@@ -164,6 +165,18 @@ def test_a_connection_can_be_taken_from_aiohttp() -> None:
     assert {"transport", "close"} <= set(RequestHandler.force_close.__code__.co_names)
     answers = set(RequestHandler.finish_response.__code__.co_names)
     assert {"prepare", "write_eof", "_parser"} <= answers
+
+
+async def test_a_connection_can_be_handed_to_aiohttp() -> None:
+    async def never(_: object) -> Any:
+        raise AssertionError
+
+    server = web.Server(never)
+    protocol = server()  # and what server/door.py then calls of it begins a connection
+    assert isinstance(protocol, RequestHandler)
+    assert not isinstance(protocol, asyncio.BufferedProtocol)
+    names = RequestHandler.connection_made.__code__.co_names
+    assert {"_keepalive_handle", "connection_made", "start"} <= set(names)
 
 
 async def test_the_frame_reader_slows_down_who_is_not_read() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+import json
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from config.sections import Limits, Redis
 from game.errors import Conflict, DependencyUnavailable
+from server.broadcast import RoomPublisher
 from server.watchers import Watchers
 from state.connect import RedisStore
 from state.live import Live
@@ -73,3 +76,29 @@ async def test_while_redis_is_away_changes_are_kept_for_later() -> None:
     with pytest.raises(DependencyUnavailable):
         await watching.tell()
     assert watching._changed == {"a", "b"}
+
+
+class Told:
+    """A backlog that notes what is told."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    async def tell(self, _: str, text: str) -> None:
+        self.texts.append(text)
+
+
+async def test_changes_of_one_turn_of_the_loop_are_told_together_also_if_the_first_is_cut_off() -> (
+    None
+):
+    told = Told()
+    publisher = RoomPublisher(cast("Any", None), cast("Any", told))
+    tasks = [asyncio.create_task(publisher.presence_changed([player])) for player in ("ann", "bob")]
+    await asyncio.gather(*tasks)
+    await publisher.presence_changed(["eve"])
+    first = asyncio.create_task(publisher.presence_changed(["joe"]))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    players = [set(json.loads(text)["players"]) for text in told.texts]
+    assert players == [{"ann", "bob"}, {"eve"}, {"joe"}]

@@ -11,7 +11,7 @@ const STATES = ["waiting", "delayed", "running", "completed", "failed"];
 /**
  * @typedef {{name: string, profile: string, paused: boolean, waiting: number, delayed: number,
  *   running: number, completed: number, failed: number, oldest_ms: number}} Queue
- * @typedef {{id: string, task: string, state: string, payload: object, priority: number,
+ * @typedef {{id: string, task: string, status: string, payload: object, priority: number,
  *   attempts: number, created_at: number, progress?: {done: number, total: number},
  *   started_at?: number, finished_at?: number, result?: unknown, reason?: string,
  *   trace_id?: string}} Job
@@ -107,7 +107,7 @@ const jobTable = (caption, page) =>
     ["job", "state", "#attempts", "ordered", "payload or reason"],
     page.map((one) => [
       link(one.id, "job", one.id),
-      stateTag(one.state),
+      stateTag(one.status),
       el("span", { text: String(one.attempts) }),
       time(one.created_at),
       shortened(one.reason ?? JSON.stringify(one.payload)),
@@ -133,12 +133,12 @@ const pager = (queue, state, skip, count) =>
 export const job = {
   title: "One job",
   load: (id) => call("GET", `/jobs/${encodeURIComponent(id)}`),
-  show: ({ job: one }) => [
+  show: (one) => [
     el("div", { class: "row" }, ...actions(one)),
     facts([
       ["Job", el("code", { text: one.id })],
       ["Queue", link(one.task, "jobs", one.task, "waiting")],
-      ["State", stateTag(one.state)],
+      ["State", stateTag(one.status)],
       ["Progress", one.progress && [progress(one.progress)]],
       ["Attempts", String(one.attempts)],
       ["Priority", String(one.priority)],
@@ -160,8 +160,8 @@ const progress = ({ done, total }) =>
 
 /** @param {Job} one */
 function actions(one) {
-  if (one.state === "failed") return [replaying(one.id), discarding([one.id])];
-  if (["waiting", "delayed", "running"].includes(one.state)) return [act("Cancel", one.id, () => cancel(one.id), "danger")];
+  if (one.status === "failed") return [replaying(one.id), discarding([one.id])];
+  if (["waiting", "delayed", "running"].includes(one.status)) return [act("Cancel", one.id, () => cancel(one.id), "danger")];
   return [];
 }
 

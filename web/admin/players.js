@@ -38,7 +38,7 @@ export const players = {
 
 /** @param {string} name */
 function search(name) {
-  const input = el("input", { type: "search", value: name, required: true, maxlength: 24, "aria-label": "Name", "data-key": "search" });
+  const input = el("input", { type: "search", value: name, required: true, maxlength: 40, "aria-label": "Name", "data-key": "search" });
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     location.hash = place("players", input.value.trim());

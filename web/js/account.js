@@ -10,7 +10,7 @@ import { inSight, views } from "./views.js";
 /** @typedef {import("./types.js").Named} Named */
 /** @typedef {import("./session.js").Session} Session */
 
-const NAME = 24;
+const NAME = 40;
 
 export class Account {
   #session;
