@@ -48,6 +48,9 @@ from config.settlement import Settlement
 
 # One beat may be lost, one late by a stalled store, and the third must still come in time.
 BEATS_PER_LEASE = 4
+# After a command that timed out: the breaker is open (state/breaker.py), then comes the pause of
+# a task that failed (server/supervisor.py), each of a second at the most.
+RETURN_SECONDS = 2.0
 MIN_SECRET_BYTES = 32  # of HS256's key: as long as its hash (RFC 7518, 3.2)
 
 
@@ -150,13 +153,16 @@ def _check_secret(settings: Settings) -> None:
 
 
 def _check_lease(settings: Settings) -> None:
-    nodes = settings.nodes
-    shortest = BEATS_PER_LEASE * nodes.heartbeat_seconds
+    nodes, beat = settings.nodes, settings.nodes.heartbeat_seconds
+    outage = beat + settings.redis.timeout_seconds + RETURN_SECONDS
+    shortest = max(BEATS_PER_LEASE * beat, outage)
     if nodes.lease_seconds < shortest:
         raise SettingsError(
             f"SHOWDOWN_NODES__LEASE_SECONDS is {nodes.lease_seconds:g}, shorter than "
-            f"{BEATS_PER_LEASE} heartbeats ({shortest:g}): a node that lives would be taken for "
-            "dead; make it longer, or SHOWDOWN_NODES__HEARTBEAT_SECONDS shorter"
+            f"{shortest:g}: a node that lives would be taken for dead. It is {BEATS_PER_LEASE} "
+            f"heartbeats or more, and a heartbeat, a time-out of Redis and {RETURN_SECONDS:g} s or "
+            "more; make it longer, or "
+            "SHOWDOWN_NODES__HEARTBEAT_SECONDS or SHOWDOWN_REDIS__TIMEOUT_SECONDS shorter"
         )
 
 

@@ -232,7 +232,7 @@ class Adapter:
                 self._lose()
                 return
             self._last = event_id
-            self._recovery.heard(event_id)
+            self._recovery.heard(event_id, room, self._epoch)
         self._hand_on(room, event_id, skip, packet)
 
     def _lose(self) -> None:

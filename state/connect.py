@@ -87,15 +87,18 @@ class RedisStore:
         """
         return "SPUBLISH" if self._lines.sharded else "PUBLISH"
 
-    def greet(
-        self, script: Script, keys: Sequence[str], args: Callable[[], list[Argument]]
-    ) -> None:
-        """Run a script first on each new line to the store that has its keys."""
+    def greet(self, script: Script, call: Callable[[], tuple[list[str], list[Argument]]]) -> None:
+        """Run a script first on each new line to the store that has its keys.
+
+        Args:
+            call: its keys, of one slot, and its arguments, made afresh.
+        """
 
         def command() -> list[Argument]:
-            return ["EVAL", script.text, len(keys), *keys, *args()]
+            keys, args = call()
+            return ["EVAL", script.text, len(keys), *keys, *args]
 
-        self._lines.greeting = Greeting(keys[0], command)
+        self._lines.greeting = Greeting(call()[0][0], command)
 
     async def run(self, script: Script, keys: Sequence[str], args: Sequence[Argument]) -> Any:
         """Run a script atomically.

@@ -40,7 +40,6 @@ SLACK_SECONDS = 15.0  # clocks, leases and a busy loop
 PUBLISH, OPEN, CLAIM = Script("log_publish"), Script("log_open"), Script("log_claim")
 SINCE, NOTE, LEAVE = Script("log_since"), Script("log_note"), Script("log_leave")
 POSITION = Script("log_position")
-POSITION_KEYS = (LAST, EPOCH, STORE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,8 @@ class Recovery:
     def __init__(self, redis: RedisStore, settings: RecoverySettings, limits: Limits) -> None:
         self._redis = redis
         self._settings = settings
-        self._newest = 0  # that this node knows of; a log that ends before it has lost some
+        # That this node knows of, with its room and epoch: a log without it has lost some.
+        self._newest, self._room, self._epoch = 0, "", ""
         self._window_ms = int(settings.seconds * 1000)
         # An event older than a ping and its answer was received, or the ping would not
         # have been answered: what TCP delivers, it delivers in order.
@@ -106,7 +106,7 @@ class Recovery:
         self._silence_ms = int(silence * 1000)
         self._retention_ms = self._window_ms + self._silence_ms
         # First of all on each new line: perhaps it leads to a promoted replica.
-        redis.greet(POSITION, POSITION_KEYS, self._position)
+        redis.greet(POSITION, self._position)
 
     # The log
 
@@ -125,13 +125,14 @@ class Recovery:
         args: list[Argument] = [channel(room), packet, skip or NOBODY, _epoch(), kept]
         args += [self._retention_ms, known, token, "" if since is None else since, ONCE_MS]
         args.append(self._redis.publish)
-        event_id = int(await self._redis.run(PUBLISH, keys, args))
-        self.heard(event_id)
-        return event_id
+        epoch, _, number = (await self._redis.run(PUBLISH, keys, args)).partition("-")
+        self.heard(int(number), room, epoch)
+        return int(number)
 
-    def heard(self, event_id: int) -> None:
+    def heard(self, event_id: int, room: str, epoch: str) -> None:
         """There is an event with this id."""
-        self._newest = max(self._newest, event_id)
+        if event_id > self._newest:
+            self._newest, self._room, self._epoch = event_id, room, epoch
 
     async def tell(self, room: str, text: str) -> None:
         """Publish what is no event."""
@@ -168,11 +169,14 @@ class Recovery:
 
     async def position(self) -> tuple[str, int]:
         """The log's epoch, which begins now if there is none, and its newest id."""
-        epoch, last = await self._redis.run(POSITION, POSITION_KEYS, self._position())
+        epoch, last = await self._redis.run(POSITION, *self._position())
         return epoch, int(last)
 
-    def _position(self) -> list[Argument]:
-        return [_epoch(), self._newest, self._redis.publish, channel(NODES), START_OVER]
+    def _position(self) -> tuple[list[str], list[Argument]]:
+        """The keys and the arguments."""
+        args: list[Argument] = [_epoch(), self._newest, self._epoch, self._settings.events_per_room]
+        args += [self._retention_ms, self._redis.publish, channel(NODES), START_OVER]
+        return [LAST, EPOCH, STORE, _stream(self._room)], args
 
     async def begin_anew(self) -> None:
         """Events are lost for good: no session goes on over that."""

@@ -46,23 +46,24 @@ class Proxy:
     async def stop(self) -> None:
         """Cut, and listen no more."""
         assert self._server
+        self.accepting = False
         self._server.close()
-        await asyncio.sleep(0)  # who was just accepted gets his task, and is cut with the others
+        await asyncio.sleep(0.01)  # who was just accepted by the loop gets here, and no further
         self.cut()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self.accepting:
+            writer.transport.abort()
+            return
+        self._writers.add(writer)
         task = asyncio.create_task(self._join(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not self.accepting:
-            writer.transport.abort()
-            return
-        self._writers.add(writer)
         there: asyncio.StreamWriter | None = None
         try:
             back, there = await self._connect()

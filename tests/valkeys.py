@@ -24,7 +24,6 @@ NODE_TIMEOUT_MS = 1_000  # then a cluster's node is taken for dead
 DOWN_MS = 700  # the same for a sentinel
 PATIENCE = 30.0
 POLL = 0.05
-LAG_BYTES = 200_000  # a second of steady talk: that often a replica says how far it is
 
 
 def free_ports(count: int) -> list[int]:
@@ -169,13 +168,14 @@ class Group:
 
     async def whole(self) -> None:
         """Wait until every store is a primary with replicas, or a replica of one, and every
-        replica has what its primary has: one that was only just synchronized says `connected`
-        up to a second before it is sent what was written since.
+        replica has what its primary had then: one that was only just synchronized says
+        `connected` up to a second before it is sent what was written since.
         """
         for one in self._all:
             await until(partial(_is_sound, one))
         for one in await self.living_primaries():
-            await until(partial(_has_fresh_replicas, one))
+            _, offset, _ = await one.ask("ROLE")
+            await until(partial(_has_told_all, one, offset))
 
     def at(self, port: int) -> Valkey:
         """The store at a port."""
@@ -195,9 +195,10 @@ class Group:
         return found
 
 
-async def _has_fresh_replicas(primary: Valkey) -> bool:
-    _, offset, replicas = await primary.ask("ROLE")
-    return bool(replicas) and all(offset - int(one[2]) < LAG_BYTES for one in replicas)
+async def _has_told_all(primary: Valkey, offset: int) -> bool:
+    """Whether its replicas say that they have what it had at an offset."""
+    _, _, replicas = await primary.ask("ROLE")
+    return bool(replicas) and all(int(one[2]) >= offset for one in replicas)
 
 
 async def _is_sound(one: Valkey) -> bool:

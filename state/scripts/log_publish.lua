@@ -4,18 +4,18 @@
 --       if need be, events kept, ms that they are kept, the newest id that the caller knows
 --       of, the event's token, since when (ms) it may have been published ('' for not at
 --       all), ms that a mark is kept, the command that publishes
--- Returns its id, 0 if it was published before.
+-- Returns epoch-id; the id is 0 if it was published before.
 local now = now_ms()
 if ARGV[9] ~= '' then
   if not redis.call('SET', KEYS[4], 1, 'NX', 'PX', ARGV[10]) then
-    return '0'
+    return '-0'
   end
 end
 -- Older than a mark is kept, or tried first without one.
 if ARGV[9] ~= '' and now - ARGV[9] > tonumber(ARGV[10]) then
   for _, entry in ipairs(redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', ARGV[5])) do
     if entry[2][6] == ARGV[8] then
-      return '0'
+      return '-0'
     end
   end
 end
@@ -35,4 +35,4 @@ redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], text .. '-0', 'p', packet, '
 redis.call('XTRIM', KEYS[3], 'MINID', '~', string.format('%.0f', (now - ARGV[6]) * 1024))
 redis.call('PEXPIRE', KEYS[3], ARGV[6])
 redis.call(ARGV[11], ARGV[1], text .. ' ' .. ARGV[3] .. ' ' .. packet)
-return text
+return epoch .. '-' .. text

@@ -26,6 +26,7 @@ WEALTH = frozenset({f"{{boards}}:{name}:wealth" for name in ("built", "order", "
 LOG = frozenset({"{log}:last", "{log}:epoch", "{log}:store"})
 LASTING = frozenset({"{jobs}:epoch", "{live}:nodes"}) | LOG | WEALTH
 PATIENCE = 30.0
+LEASE = 4.2  # the shortest with these heartbeats and Redis' usual time-out
 POLL = 0.05
 
 T = TypeVar("T")

@@ -8,17 +8,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
-from tests.chaos.chaos_kit import quick, until
+from tests.chaos.chaos_kit import LEASE, quick, until
 from tests.chaos.history import check, check_pieces
 from tests.fixtures import Stores, on
 from tests.harness import Server, Table
 from tests.sizes import sized
 from tests.stock import Client, Clients, Proxy, proxied
 
-CLIENTS = sized("CHAOS_CLIENTS", 24, 300)
+CLIENTS = sized("CHAOS_CLIENTS", 24, 500)
 SECONDS = sized("CHAOS_SECONDS", 2, 30)
 ROOM = "room:crowd"
-LEASE = 1.0
 TOGETHER = 20
 PAUSE = 0.05  # between two messages of a speaker
 PATIENCE = 3.0  # for an answer; then it is said again with the same client_id

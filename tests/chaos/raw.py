@@ -62,7 +62,9 @@ class Raw:
             event, error, *_ = orjson.loads(packet[1:])
             error = error if event == "server:error" else None
         elif packet.startswith("4"):
-            error = orjson.loads(packet[packet.index("{") :])["data"]
+            # A namespace, which may have any letters of junk, ends at a comma.
+            body = packet.partition(",")[2] if packet.startswith("4/") else packet[1:]
+            error = orjson.loads(body)["data"]
         else:
             assert packet.startswith(("0", "1")), packet
             return

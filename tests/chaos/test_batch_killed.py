@@ -14,7 +14,7 @@ import pytest
 from config.sections import Mongo
 from state.audit import Audit
 from state.documents import DocumentStore
-from tests.chaos.chaos_kit import quick, until
+from tests.chaos.chaos_kit import LEASE, quick, until
 from tests.fixtures import Stores, on
 from tests.harness import Server, Table
 from tests.sizes import sized
@@ -34,10 +34,10 @@ class Work(Server):
 
 
 async def test_each_item_is_paid_once_whatever_is_killed(emptied: Stores, table: Table) -> None:
-    # What a killed worker has locked is free when its node is buried. A job that so many workers
-    # died with as die here would be a dead letter.
-    times = {"JOBS__LOCK_SECONDS": 1.0, "NODES__LEASE_SECONDS": 3.0, "JOBS__STALLS": KILLS + 1}
-    chosen = on(emptied, **quick(**times))
+    # What a killed worker has locked is free when its node is buried. As a rule a job that so
+    # many died with is given up.
+    jobs = {"JOBS__LOCK_SECONDS": 1.0, "JOBS__STALLS": KILLS + 1}
+    chosen = on(emptied, **quick(NODES__LEASE_SECONDS=LEASE, **jobs))
     fronts = [Server(**chosen, JOBS__WORKERS=False) for _ in range(2)]
     workers = [Work(**chosen)]
     url = emptied.mongo_url

@@ -15,7 +15,7 @@ import pytest
 from config.sections import Mongo
 from state.audit import Audit, Report
 from state.documents import DocumentStore
-from tests.chaos.chaos_kit import dead, on_stores_of, quick, started, until
+from tests.chaos.chaos_kit import LEASE, dead, on_stores_of, quick, started, until
 from tests.chaos.gamblers import Gambler
 from tests.harness import Server, Table
 from tests.sizes import sized
@@ -68,7 +68,7 @@ async def test_gamblers_on_two_nodes_keep_every_coin_whatever_is_killed(
     settings = quick(
         DUELS__CHALLENGE_SECONDS=3,
         DUELS__ROUND_SECONDS=2,
-        NODES__LEASE_SECONDS=3,
+        NODES__LEASE_SECONDS=LEASE,
         ROB__COOLDOWN_SECONDS=1,
         ROB__SHIELD_SECONDS=1,
     )

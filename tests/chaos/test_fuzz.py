@@ -21,11 +21,11 @@ from tests.fixtures import Stores, on
 from tests.harness import Player, Server, Table
 from tests.sizes import sized
 
-pytestmark = [pytest.mark.chaos, pytest.mark.slow]
-
 WARM_UP, BATCH = 1_000, 25
 FLOODS = sized("FUZZ_FLOODS", 1, 3)
 MESSAGES = sized("FUZZ_MESSAGES", 2_000, 100_000)
+
+pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(120 + MESSAGES // 50)]
 
 
 class Fuzz(Clients):

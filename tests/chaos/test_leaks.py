@@ -19,8 +19,6 @@ from tests.fixtures import Stores, on
 from tests.harness import Table
 from tests.sizes import sized
 
-pytestmark = [pytest.mark.chaos, pytest.mark.slow]
-
 SECONDS = sized("LEAK_SECONDS", 10, 250)  # 100,000 connections are the real thing
 WARM_UP_SECONDS = 3.0
 PER_SECOND = sized("LEAK_PER_SECOND", 100, 400)
@@ -33,6 +31,8 @@ SETTINGS = {
     "MONGO__POOL_SIZE": 1,  # full at once, so that it stays what it is
     "JOBS__WORKERS": False,  # whose tasks and connections come and go by themselves
 }
+
+pytestmark = [pytest.mark.chaos, pytest.mark.slow, pytest.mark.timeout(120 + 2 * SECONDS)]
 
 Visit = Callable[[Clients], Awaitable[None]]
 

@@ -10,6 +10,7 @@ from socketio.exceptions import ConnectionError as RefusedError
 
 from tests.chaos.chaos_kit import (
     LASTING,
+    LEASE,
     finish,
     owned_keys,
     quick,
@@ -25,7 +26,6 @@ from tests.sizes import ONLY_LONG
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 ROOM = "room:two"
-LEASE = 1.0
 
 
 def nodes_of(found: set[str]) -> set[str]:

@@ -30,6 +30,10 @@ pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 ROOM = "room:signals"
 LOGIN = {"username": "annabel", "password": "correct horse battery"}
 FORCED = 130
+# Seconds of a start or a stop on a busy machine. One that waited for a lease, for everybody to
+# be told or for something that does not end would take longer.
+BOUND = 30.0
+WAITS = {"NODES__LEASE_SECONDS": 60, "SHUTDOWN__CLOSE_SECONDS": 60}
 
 
 async def signalled(server: Server, *numbers: signal.Signals) -> tuple[int, float]:
@@ -53,7 +57,7 @@ async def gone(player: Player) -> None:
 async def test_a_stop_ends_everything_and_the_next_start_finds_it_all(
     tmp_path: Path, table: Table
 ) -> None:
-    settings = quick(DATA_DIR=tmp_path, SHUTDOWN__GRACE_SECONDS=0.5)
+    settings = quick(DATA_DIR=tmp_path, SHUTDOWN__GRACE_SECONDS=0.5, **WAITS)
     said: list[str] = []
     duel: dict[str, Any] = {}
     players: list[Player] = []
@@ -78,7 +82,7 @@ async def test_a_stop_ends_everything_and_the_next_start_finds_it_all(
             assert len(everybody) == 3
             code, seconds = await signalled(server, number)
             assert code == 0
-            assert seconds < 10
+            assert seconds < BOUND
             for player in players:
                 farewell = await player.next("server:disconnect")
                 assert (farewell["code"], farewell["reconnect"]) == ("draining", True)
@@ -89,7 +93,7 @@ async def test_a_stop_ends_everything_and_the_next_start_finds_it_all(
 
     began = time.monotonic()
     async with started(**settings) as server:
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < BOUND
         ann, bob = await _back(table, server, players)
         await _check(table, server, [ann, bob], said, duel)
         assert (await finish(ann, bob, duel["id"]))["status"] == "finished"
@@ -121,13 +125,13 @@ async def _check(
 async def test_a_second_signal_does_not_wait(tmp_path: Path, table: Table) -> None:
     players: list[Player] = []
     for workers in (1, 2):  # the second time on what the first one left behind
-        settings = quick(DATA_DIR=tmp_path, SHUTDOWN__GRACE_SECONDS=30, WORKERS=workers)
+        settings = quick(DATA_DIR=tmp_path, SHUTDOWN__GRACE_SECONDS=60, WORKERS=workers)
         async with started(**settings) as server:
             players = [await table.seat(server.url, f"p{n}") for n in range(3)]
             others = {*children(server.pid), *processes_with(str(tmp_path))}
             code, seconds = await signalled(server, signal.SIGTERM, signal.SIGINT)
             assert code == FORCED
-            assert seconds < 5
+            assert seconds < BOUND
             await ended(*others, seconds=20)
             for player in players:
                 await gone(player)
@@ -136,13 +140,13 @@ async def test_a_second_signal_does_not_wait(tmp_path: Path, table: Table) -> No
 
 
 async def test_workers_are_ended_in_order(tmp_path: Path, table: Table) -> None:
-    settings = quick(DATA_DIR=tmp_path, WORKERS=2)
+    settings = quick(DATA_DIR=tmp_path, WORKERS=2, **WAITS)
     async with started(**settings) as server:
         players = [await table.seat(server.url, f"p{n}") for n in range(6)]
         everybody = [server.pid, *children(server.pid), *processes_with(str(tmp_path))]
         code, seconds = await signalled(server, signal.SIGINT)
         assert code == 0
-        assert seconds < 10
+        assert seconds < BOUND
         for player in players:
             assert (await player.next("server:disconnect"))["code"] == "draining"
         await ended(*everybody, seconds=1)

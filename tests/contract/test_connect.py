@@ -27,6 +27,8 @@ from tests.fixtures import Stores
 BEAT = Script("live_beat")
 TIMEOUT = 0.5
 PATIENCE = 20.0
+KEYS = ["{t}nodes", "{t}node"]  # of one slot, since this runs on a cluster too
+NEWS, OLD = "{t}news", "{t}old"
 QUICK = Redis(timeout_seconds=TIMEOUT, commands=10)
 
 
@@ -100,9 +102,9 @@ async def quick(stores: Stores, redis: RedisStore) -> AsyncIterator[RedisStore]:
 @pytest.mark.parametrize("loss", [("SCRIPT", "FLUSH"), ("FLUSHALL",)])
 async def test_a_script_runs_whatever_redis_forgot(redis: RedisStore, loss: list[str]) -> None:
     for _ in range(3):
-        await redis.run(BEAT, ["nodes", "node"], ["n1"])
+        await redis.run(BEAT, KEYS, ["n1"])
         await redis.call(*loss)
-    now, seats = await redis.run(BEAT, ["nodes", "node"], ["n1"])
+    now, seats = await redis.run(BEAT, KEYS, ["n1"])
     assert now > 0
     assert seats == 0
 
@@ -111,7 +113,7 @@ async def test_a_script_is_sent_whole_only_when_redis_does_not_know_it(redis: Re
     await redis.call("CONFIG", "RESETSTAT")
     await redis.call("SCRIPT", "FLUSH")
     for _ in range(5):
-        await redis.run(BEAT, ["nodes", "node"], ["n1"])
+        await redis.run(BEAT, KEYS, ["n1"])
     stats = await redis.call("INFO", "commandstats")
     assert "cmdstat_eval:calls=1," in stats
     assert "cmdstat_evalsha:calls=5," in stats
@@ -149,7 +151,7 @@ async def test_each_call_is_timed_under_its_name(stores: Stores, redis: RedisSto
     async with RedisStore(stores.redis_url, Redis(), observe) as observed:
         await observed.call("GET", "k")
         await observed.batch([("GET", "k")])
-        await observed.run(BEAT, ["nodes", "node"], ["n1"])
+        await observed.run(BEAT, KEYS, ["n1"])
     assert seen == [("redis", "get"), ("redis", "batch"), ("redis", "live_beat")]
 
 
@@ -194,7 +196,7 @@ async def test_a_dead_redis_is_told_of_at_once_and_found_again(
     own: RedisStore, valkey: EmbeddedValkey
 ) -> None:
     await own.call("SET", "k", "v")
-    await own.run(BEAT, ["nodes", "node"], ["n1"])
+    await own.run(BEAT, KEYS, ["n1"])
     kill(valkey)
     for _ in range(FAILURES):
         assert await refused(own.call("GET", "k")) < TIMEOUT + 1
@@ -203,7 +205,7 @@ async def test_a_dead_redis_is_told_of_at_once_and_found_again(
     assert not own.breaker.open
     assert await own.call("GET", "k") == "v"
     assert await own.batch([("GET", "k")]) == ["v"]
-    assert await own.run(BEAT, ["nodes", "node"], ["n1"])
+    assert await own.run(BEAT, KEYS, ["n1"])
     assert own.in_use == 0
 
 
@@ -252,41 +254,41 @@ async def test_a_subscriber_hears_everything_from_the_moment_it_is_told_so(
 ) -> None:
     for n in range(20):
         ear = Ear()
-        async with redis.subscription(ear) as line:
-            line.add(["news"])
+        async with redis.subscription(ear, NEWS) as line:
+            line.add([NEWS])
             await ear.confirmed(1)
-            await redis.call("PUBLISH", "news", n)
-            assert await ear.next() == ["message", "news", str(n)]
+            await redis.call(redis.publish, NEWS, n)
+            assert await ear.next() == ["message", NEWS, str(n)]
 
 
 async def test_what_is_published_to_several_channels_is_heard_in_its_order(
     redis: RedisStore,
 ) -> None:
     ear = Ear()
-    async with redis.subscription(ear) as line:
-        line.add([f"c{n}" for n in range(1_200)])
+    async with redis.subscription(ear, NEWS) as line:
+        line.add([f"{NEWS}{n}" for n in range(1_200)])
         await ear.confirmed(1_200)
         for n in range(50):
-            await redis.call("PUBLISH", f"c{n * 7}", n)
+            await redis.call(redis.publish, f"{NEWS}{n * 7}", n)
         assert [(await ear.next())[2] for _ in range(50)] == [str(n) for n in range(50)]
 
 
 async def test_a_dropped_channel_is_heard_no_more(redis: RedisStore) -> None:
     ear = Ear()
-    async with redis.subscription(ear) as line:
-        line.add(["old", "news"])
+    async with redis.subscription(ear, NEWS) as line:
+        line.add([OLD, NEWS])
         await ear.confirmed(2)
-        line.drop("old")
-        assert (await ear.next())[:2] == ["unsubscribe", "old"]
-        await redis.call("PUBLISH", "old", "no")
-        await redis.call("PUBLISH", "news", "yes")
-        assert await ear.next() == ["message", "news", "yes"]
+        line.drop(OLD)
+        assert (await ear.next())[:2] == ["unsubscribe", OLD]
+        await redis.call(redis.publish, OLD, "no")
+        await redis.call(redis.publish, NEWS, "yes")
+        assert await ear.next() == ["message", NEWS, "yes"]
 
 
 async def test_a_silent_line_is_no_outage(quick: RedisStore) -> None:
     ear = Ear()
-    async with quick.subscription(ear) as line:
-        line.add(["news"])
+    async with quick.subscription(ear, NEWS) as line:
+        line.add([NEWS])
         await ear.confirmed(1)
         alive: list[float] = []
         with pytest.raises(TimeoutError):
@@ -294,8 +296,8 @@ async def test_a_silent_line_is_no_outage(quick: RedisStore) -> None:
                 await line.until_broken(TIMEOUT, alive.append)
         assert alive
         assert all(0 <= asked < TIMEOUT for asked in alive)
-        await quick.call("PUBLISH", "news", "late")
-        assert await ear.next() == ["message", "news", "late"]
+        await quick.call(quick.publish, NEWS, "late")
+        assert await ear.next() == ["message", NEWS, "late"]
 
 
 @pytest.mark.parametrize("how", ["dead", "frozen"])
@@ -304,8 +306,8 @@ async def test_a_subscriber_learns_that_redis_is_away(
 ) -> None:
     """A host that lost its power sends no farewell either."""
     ear = Ear()
-    async with own.subscription(ear) as line:
-        line.add(["news"])
+    async with own.subscription(ear, NEWS) as line:
+        line.add([NEWS])
         await ear.confirmed(1)
         with frozen(valkey) if how == "frozen" else nullcontext():
             if how == "dead":
@@ -318,7 +320,7 @@ async def test_nobody_is_subscribed_to_a_redis_that_does_not_answer(
     own: RedisStore, valkey: EmbeddedValkey
 ) -> None:
     with frozen(valkey), pytest.raises(DependencyUnavailable):
-        async with asyncio.timeout(PATIENCE), own.subscription(Ear()):
+        async with asyncio.timeout(PATIENCE), own.subscription(Ear(), NEWS):
             pytest.fail("subscribed")
 
 

@@ -283,7 +283,44 @@ async def test_a_promotion_begins_another_log_and_a_restart_does_not(cluster: Gr
 
 
 async def _publishes(log: Log) -> bool:
-    return bool(await log.publish("r", "2[2", None, "t2"))
+    with suppress(DependencyUnavailable):
+        return bool(await log.publish("r", "2[2", None, "t2"))
+    return False
+
+
+async def replica_of(group: Group, primary: Valkey) -> Valkey:
+    """The only one."""
+    _, _, ((_, port, _),) = await primary.ask("ROLE")
+    return group.at(int(port))
+
+
+@ONLY_LONG
+async def test_a_promotion_that_looks_like_a_restart_is_told_by_who_knows_what_is_lost(
+    cluster: Group,
+) -> None:
+    await cluster.whole()
+    async with RedisStore(cluster.url, QUICK) as store:
+        log = Log(store, Recovery(), Limits())
+        await until(partial(_publishes, log))
+        epoch, _ = await log.position()
+        primary = await cluster.owner(slot_of(PREFIX))
+        replica = await replica_of(cluster, primary)
+        with replica.frozen():
+            await primary.ask("CLIENT", "KILL", "TYPE", "REPLICA")
+            lost = await log.publish("r", "2[3", None, "t3")
+            primary.kill()
+        await cluster.promoted(instead_of=primary)
+        replica.kill()
+        replica.start()
+        async with RedisStore(cluster.url, QUICK) as fresh:
+            stranger = Log(fresh, Recovery(), Limits())
+            await until(partial(_publishes, stranger))
+            began, last = await stranger.position()
+            assert began == epoch  # to who knows nothing of it, all is well
+            assert last > lost
+        await until(partial(_publishes, log))
+        assert (await log.position())[0] != epoch
+        primary.start()
 
 
 # Sentinels

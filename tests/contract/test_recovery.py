@@ -277,6 +277,35 @@ async def test_a_store_that_lost_its_tail_holds_another_log(
     assert await say(elsewhere) > lost
 
 
+async def test_who_knows_of_an_event_that_the_store_lost_begins_another_log(
+    recovery: Recovery, elsewhere: Recovery, redis: RedisStore
+) -> None:
+    """As on a promoted replica that was restarted: others may have published since."""
+    await say(elsewhere)
+    lost = await say(recovery)
+    epoch, _ = await recovery.position()
+    await redis.call("XDEL", f"{PREFIX}room:{ROOM}", f"{lost}-0")
+    assert await say(elsewhere) > lost
+    assert (await elsewhere.position())[0] == epoch  # it cannot know
+    other, _ = await recovery.position()
+    assert other != epoch
+    for node in (recovery, elsewhere):
+        assert (await node.position())[0] == other
+
+
+async def test_an_event_that_went_by_age_or_count_was_not_lost(
+    recovery: Recovery, elsewhere: Recovery, redis: RedisStore
+) -> None:
+    first = await say(recovery)
+    epoch, last = await recovery.position()
+    old = recovery_on(redis)
+    old.heard((first // IDS_PER_MS - RETENTION_MS - 1) * IDS_PER_MS, ROOM, epoch)
+    assert await old.position() == (epoch, last)
+    await say_many(elsewhere, KEPT + PER_NODE)
+    assert f"{first}-0" not in [entry[0] for entry in await _entries(redis)]
+    assert (await recovery.position())[0] == epoch
+
+
 async def test_who_has_an_event_that_the_store_lost_begins_anew(
     elsewhere: Recovery, recovery: Recovery, redis: RedisStore
 ) -> None:

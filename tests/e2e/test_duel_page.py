@@ -90,7 +90,7 @@ async def hand(guest: Guest) -> list[str | None]:
 async def test_a_rated_duel_from_the_search_to_the_rating_though_the_server_was_killed(
     stores: Stores, room: Room
 ) -> None:
-    lease = {"NODES__LEASE_SECONDS": 2, "NODES__HEARTBEAT_SECONDS": 0.5}
+    lease = {"NODES__LEASE_SECONDS": 4.5, "NODES__HEARTBEAT_SECONDS": 0.5}
     server = Server(**on(stores, DUELS__ROUND_SECONDS=60, **lease))
     await server.start()
     bob, ann = await room.guest(server.url, "Bob"), await room.guest(server.url, "Ann")

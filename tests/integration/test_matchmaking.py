@@ -144,7 +144,7 @@ async def test_of_pairs_whose_node_is_killed_all_fight_or_wait_and_no_coin_is_lo
         emptied,
         MATCH__EVERY_SECONDS=1,
         MATCH__GRACE_SECONDS=0.5,
-        NODES__LEASE_SECONDS=3,
+        NODES__LEASE_SECONDS=4.5,
         NODES__HEARTBEAT_SECONDS=0.5,
     )
     async with serving(**slow) as witness, serving(**{**slow, "MATCH__EVERY_SECONDS": 0.01}) as it:

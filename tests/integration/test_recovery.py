@@ -450,6 +450,7 @@ class Storm:
         return max(n for n, told in enumerate(client.told) if told["at"] == "connect")
 
 
+@pytest.mark.timeout(120 + CYCLES)
 async def test_over_many_reconnections_under_steady_talk_nothing_is_lost_doubled_or_reordered(
     stock: Clients, table: Table, pair: tuple[Server, Server]
 ) -> None:

@@ -86,7 +86,7 @@ async def test_a_draw_gives_both_theirs_back(host: Host, table: Table) -> None:
 async def test_a_node_killed_while_it_begins_or_ends_a_duel_loses_no_coin(
     emptied: Stores, table: Table
 ) -> None:
-    lease = {"NODES__LEASE_SECONDS": 3, "NODES__HEARTBEAT_SECONDS": 0.5}
+    lease = {"NODES__LEASE_SECONDS": 4.5, "NODES__HEARTBEAT_SECONDS": 0.5}
     settings = on(emptied, DUELS__CHALLENGE_SECONDS=3, **lease)
     async with serving(**settings) as witness:
         for delay in DELAYS:

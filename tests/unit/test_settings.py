@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from config.sections import Section
-from config.settings import Settings, SettingsError, describe, embedded_secret, load
+from config.settings import (
+    RETURN_SECONDS,
+    Settings,
+    SettingsError,
+    describe,
+    embedded_secret,
+    load,
+)
+from server.supervisor import LONGEST_PAUSE
+from state.breaker import OPEN_SECONDS
 
 SECRET = "s" * 32
 
@@ -120,11 +129,15 @@ def test_a_weak_secret_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch)
     assert with_environment(monkeypatch, AUTH__SECRET="é" * 16).auth.secret
 
 
-def test_a_lease_shorter_than_four_heartbeats_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SettingsError, match="NODES__LEASE_SECONDS is 3, shorter than 4 heartb"):
-        with_environment(monkeypatch, NODES__LEASE_SECONDS="3")
-    settings = with_environment(monkeypatch, NODES__HEARTBEAT_SECONDS="0.75")
-    assert (settings.nodes.lease_seconds, settings.nodes.heartbeat_seconds) == (3, 0.75)
+def test_a_lease_that_a_living_node_could_lose_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert RETURN_SECONDS == OPEN_SECONDS + LONGEST_PAUSE
+    with pytest.raises(SettingsError, match="NODES__LEASE_SECONDS is 11, shorter than 12:"):
+        with_environment(monkeypatch, NODES__LEASE_SECONDS="11", NODES__HEARTBEAT_SECONDS="3")
+    monkeypatch.setenv("SHOWDOWN_NODES__HEARTBEAT_SECONDS", "0.5")
+    with pytest.raises(SettingsError, match=r"NODES__LEASE_SECONDS is 4, shorter than 4\.5:"):
+        with_environment(monkeypatch, NODES__LEASE_SECONDS="4")
+    settings = with_environment(monkeypatch, REDIS__TIMEOUT_SECONDS="1.5")
+    assert (settings.nodes.lease_seconds, settings.nodes.heartbeat_seconds) == (4, 0.5)
 
 
 def test_every_setting_is_described_and_no_secret_is(monkeypatch: pytest.MonkeyPatch) -> None:
