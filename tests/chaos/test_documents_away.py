@@ -90,8 +90,8 @@ async def _refusals(server: Server, table: Table, player: Player, new: Player) -
             status, problem = await table.post(server.url, path, body)
             assert (status, problem["code"]) == (503, "dependency_unavailable")
             assert problem["retryable"]
-        with pytest.raises(ConnectionError):
-            await _connect(new)
+        with pytest.raises(ConnectionError):  # as somebody whom only MongoDB may know
+            await _connect(new, character_id=player.id)
         assert new.refusal["message"] == "dependency_unavailable"
         await table.player(server.url, player.tokens).connect()  # who was here a while ago
         for event in ("chat:join", "chat:send", "chat:leave"):
@@ -100,9 +100,9 @@ async def _refusals(server: Server, table: Table, player: Player, new: Player) -
         assert (await try_to(player, "presence:set", status="busy"))[0] == "ok"
 
 
-async def _connect(player: Player) -> None:
+async def _connect(player: Player, **auth: Any) -> None:
     try:
-        await player.connect()
+        await player.connect(**auth)
     except Exception as error:
         raise ConnectionError from error
 

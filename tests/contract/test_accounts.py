@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 
 from config.sections import Auth
 from config.settings import Settings, SettingsError
+from game import names
 from game.errors import Banned, Conflict, GameError, NotFound, Unauthenticated
 from state import passwords
 from state.accounts import Account, Accounts, SignIn, Spent
@@ -90,8 +91,8 @@ async def test_whoever_registers_signs_in_with_the_name_in_any_case(accounts: Ac
 
 
 async def test_a_long_user_name_is_cut_for_its_character(accounts: Accounts) -> None:
-    _, character = await accounts.register("x" * 32, PHRASE)
-    assert character.name == "x" * 24
+    _, character = await accounts.register("x" * names.USERNAME_CHARS, PHRASE)
+    assert character.name == "x" * names.DISPLAY_CHARS
 
 
 async def test_of_parallel_registrations_of_a_name_one_wins(

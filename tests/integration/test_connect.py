@@ -9,7 +9,9 @@ import orjson
 import pytest
 from socketio.exceptions import ConnectionError as RefusedError
 
-from config.sections import Mongo
+from config.sections import Mongo, Redis
+from state.connect import RedisStore
+from state.copies import key_of, of_account
 from state.documents import DocumentStore
 from tests.fixtures import Stores
 from tests.harness import Player, Server, Table
@@ -128,6 +130,8 @@ async def test_a_banned_account_is_told_for_how_long(
     settings = Mongo(database="test_server")
     async with DocumentStore(shared_stores.mongo_url, settings) as documents:
         await documents.call("accounts", "update_one", account, until)
+    async with RedisStore(shared_stores.redis_url, Redis()) as redis:
+        await redis.call("DEL", key_of(of_account(account["_id"])))
     error = await refusal(player)
     assert (error["code"], error["status"]) == ("banned", 403)
     assert 30 < error["retry_after"] <= 60

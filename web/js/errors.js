@@ -27,6 +27,7 @@ export const SENTENCES = {
   token_revoked: "You were signed out.",
   forbidden: "You may not do this.",
   not_found: "This is not there, or not any more.",
+  method_not_allowed: "The server does not take this request. Reload the page and try again.",
   conflict: "This does not go together with what happened meanwhile.",
   stale_version: "Others were faster. Try again.",
   idempotency_mismatch: "This request was sent before with other contents. Try again.",
