@@ -10,7 +10,8 @@ from typing_extensions import TypedDict
 from game import names, rooms
 from game.disconnects import Disconnect
 from game.errors import Conflict, Forbidden, NotFound, TokenRevoked, Unauthenticated
-from handlers.base import Context, Id, Nothing, Payload
+from handlers.base import Context
+from handlers.payloads import Id, Nothing, Payload
 from handlers.registry import route
 from state.accounts import Account, Character, SignIn, Spent
 

@@ -1,4 +1,4 @@
-"""What every handler is made of: payloads, replies, who asks, and the world within reach."""
+"""What every handler is made of: who asks, and the world within reach."""
 
 from __future__ import annotations
 
@@ -6,19 +6,12 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import (
     TYPE_CHECKING,
-    Annotated,
     Any,
-    ClassVar,
     NamedTuple,
     Protocol,
     TypeAlias,
-    TypeVar,
 )
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from typing_extensions import TypedDict
-
-from game.economy import INT64_MAX
 from game.errors import Forbidden, Unauthenticated
 from handlers.ports import Jobs, Provider, Schedules, Settlement
 
@@ -50,36 +43,6 @@ if TYPE_CHECKING:
 MODERATORS = frozenset({"moderator", "admin"})
 OPERATORS = frozenset({"operator", "admin"})
 ADMINS = frozenset({"admin"})
-
-
-class Payload(BaseModel):
-    """What a client sends: nothing missing, nothing extra, no type bent to fit."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Nothing(Payload):
-    """`{}`."""
-
-
-class Empty(TypedDict):
-    """`{}`: done, and there is nothing to tell."""
-
-
-class TaskPayload(Payload):
-    """What a job is given; `task` names the one that does it."""
-
-    task: ClassVar[str]
-
-
-Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9-]+$")]
-"""Of a player, an account or a duel."""
-Key = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-"""An idempotency key, or a client's own id of a message."""
-Amount = Annotated[int, Field(ge=1, le=INT64_MAX)]
-"""Coins."""
-
-P = TypeVar("P", bound=Payload)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from game import rooms
 from game.blackjack import Action, Game, Hand, Outcome, Status
 from game.deal import commitment
 from game.errors import FieldProblem, ValidationFailed
-from handlers.base import Amount, Context, Id, Key, Payload, World
+from handlers.base import Context, World
+from handlers.payloads import Amount, Id, Key, Payload
 from handlers.registry import command, periodic
 from state.blackjack import Table
 

@@ -27,7 +27,8 @@ from game.chat import (
 )
 from game.errors import Forbidden, ValidationFailed
 from game.events import chat_reported
-from handlers.base import Context, Empty, Id, Key, Once, Payload, World
+from handlers.base import Context, Once, World
+from handlers.payloads import Empty, Id, Key, Payload
 from handlers.registry import command, periodic
 from handlers.talking import (
     author,

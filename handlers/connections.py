@@ -12,7 +12,8 @@ from game.chat import ROOM_PATTERN
 from game.connections import Connections
 from game.disconnects import Disconnect
 from game.errors import ValidationFailed
-from handlers.base import Context, Id, Payload
+from handlers.base import Context
+from handlers.payloads import Id, Payload
 from handlers.registry import noted, route
 
 ADMINS = frozenset({"admin"})

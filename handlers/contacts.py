@@ -14,7 +14,8 @@ from game import webhooks as rules
 from game.errors import NotFound, RateLimited, ValidationFailed
 from game.links import Link
 from game.notifications import KINDS
-from handlers.base import Context, Empty, Payload
+from handlers.base import Context
+from handlers.payloads import Empty, Payload
 from handlers.registry import command, route
 from handlers.telling import SendEmail
 from state.contacts import Contact, Device

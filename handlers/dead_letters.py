@@ -10,7 +10,8 @@ from typing_extensions import TypedDict
 from game import rooms
 from game.errors import GameError
 from game.events import JobDied, event
-from handlers.base import OPERATORS, Context, Payload, World
+from handlers.base import OPERATORS, Context, World
+from handlers.payloads import Payload
 from handlers.ports import DeadLetter, JobView
 from handlers.registry import noted, route
 from handlers.telling import DeliverLane, happened

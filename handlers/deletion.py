@@ -8,7 +8,8 @@ from typing_extensions import TypedDict
 
 from game import rooms
 from game.disconnects import Disconnect
-from handlers.base import Context, Nothing, World
+from handlers.base import Context, World
+from handlers.payloads import Nothing
 from handlers.registry import periodic, route
 from state.deletions import Deletion
 

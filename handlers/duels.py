@@ -19,8 +19,9 @@ from game.duels import Duel
 from game.economy import INT64_MAX
 from game.errors import AlreadyInDuel, Conflict, DuelOver, InsufficientFunds, NotFound
 from game.notifications import challenged
-from handlers.base import Context, Id, Key, Nothing, Payload, World
+from handlers.base import Context, World
 from handlers.fights import SEED_BYTES, announce, begun, leave_queue, with_presence
+from handlers.payloads import Id, Key, Nothing, Payload
 from handlers.registry import command, periodic
 from handlers.telling import notify_away
 from state.ids import new_id

@@ -15,7 +15,8 @@ from game.chat import Author
 from game.errors import Conflict
 from game.friends import Side, TieState
 from game.notifications import news
-from handlers.base import Context, Id, Nothing, Payload, World
+from handlers.base import Context, World
+from handlers.payloads import Id, Nothing, Payload
 from handlers.registry import command
 from handlers.telling import notify
 from state.friends import Change, Related, Rule

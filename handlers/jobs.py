@@ -8,7 +8,8 @@ from pydantic import Field, StringConstraints
 from typing_extensions import TypedDict
 
 from game.errors import GameError
-from handlers.base import OPERATORS, Context, Key, Nothing, Payload
+from handlers.base import OPERATORS, Context
+from handlers.payloads import Key, Nothing, Payload
 from handlers.ports import NORMAL, Cleanable, JobState, JobView, QueueView
 from handlers.registry import noted, route
 

@@ -10,7 +10,8 @@ from typing_extensions import TypedDict
 from game.chat import NOBODY
 from game.errors import NotFound
 from game.seasons import Season
-from handlers.base import Context, Id, Payload, World
+from handlers.base import Context, World
+from handlers.payloads import Id, Payload
 from handlers.registry import command, periodic, route
 from state.boards import Page
 from state.standings import WEALTH, Board

@@ -18,8 +18,9 @@ from game.duels import Duel
 from game.economy import INT64_MAX
 from game.errors import AlreadyInDuel, Conflict, InsufficientFunds
 from game.matchmaking import Ticket
-from handlers.base import Context, Empty, Payload, World
+from handlers.base import Context, World
 from handlers.fights import SEED_BYTES, MatchView, Reason, announce, begun, leave_queue, tell_left
+from handlers.payloads import Empty, Payload
 from handlers.registry import command, periodic
 from state.live import Left
 from state.matches import Pair, Waiting

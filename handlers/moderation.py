@@ -28,7 +28,8 @@ from game.moderation import (
     Role,
 )
 from game.notifications import news
-from handlers.base import ADMINS, MODERATORS, Context, Id, Payload, World
+from handlers.base import ADMINS, MODERATORS, Context, World
+from handlers.payloads import Id, Payload
 from handlers.registry import command, periodic, route
 from handlers.telling import happened, notify
 from state import reports

@@ -10,7 +10,8 @@ from typing_extensions import TypedDict
 
 from game.errors import NotFound
 from game.notifications import KINDS, Channel, Notification, reaches
-from handlers.base import Context, Id, Payload, World
+from handlers.base import Context, World
+from handlers.payloads import Id, Payload
 from handlers.registry import command
 from state.contacts import Contact
 

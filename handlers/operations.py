@@ -8,7 +8,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from game.operations import OperationEntry
-from handlers.base import ADMINS, Context, Id, Payload
+from handlers.base import ADMINS, Context
+from handlers.payloads import Id, Payload
 from handlers.registry import route
 
 

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 if TYPE_CHECKING:
     from game.purchases import Order, Word
     from game.withdrawals import Verdict, Withdrawal
-    from handlers.base import TaskPayload
+    from handlers.payloads import TaskPayload
 
 NORMAL = 5
 """The priority of a job of which nothing is said; 1 is the most urgent, 10 the least."""

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from handlers.base import Context, Id, Payload
+from handlers.base import Context
+from handlers.payloads import Id, Payload
 from handlers.registry import command
 from state.live import PresenceView
 

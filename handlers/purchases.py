@@ -10,7 +10,8 @@ from typing_extensions import TypedDict
 from game import events, rooms
 from game.errors import NotFound
 from game.purchases import Order, Status
-from handlers.base import Context, Id, Key, Nothing, Payload, World
+from handlers.base import Context, World
+from handlers.payloads import Id, Key, Nothing, Payload
 from handlers.registry import command, periodic, route
 from handlers.telling import happened
 from state.ledger import Done

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from pydantic import TypeAdapter
 
-from handlers.base import Context, Erase, Export, P, World
+from handlers.base import Context, Erase, Export, World
+from handlers.payloads import P
 
 if TYPE_CHECKING:
     from config.settings import Settings

@@ -19,7 +19,8 @@ from game.moderation import (
     shown_end,
 )
 from game.moderation import Kind as SanctionKind
-from handlers.base import ADMINS, MODERATORS, Context, Id, Payload, World
+from handlers.base import ADMINS, MODERATORS, Context, World
+from handlers.payloads import Id, Payload
 from handlers.registry import route
 from state.records import Player
 

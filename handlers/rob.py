@@ -7,7 +7,8 @@ import secrets
 from typing_extensions import TypedDict
 
 from game import rob as rules
-from handlers.base import Context, Id, Key, Payload
+from handlers.base import Context
+from handlers.payloads import Id, Key, Payload
 from handlers.registry import command
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 from typing_extensions import TypedDict
 
-from handlers.base import OPERATORS, Context, Nothing, Payload
+from handlers.base import OPERATORS, Context
+from handlers.payloads import Nothing, Payload
 from handlers.ports import Policy, ScheduleView
 from handlers.registry import noted, route
 

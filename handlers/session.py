@@ -10,8 +10,9 @@ from typing_extensions import TypedDict
 
 from game.duel_views import DuelView
 from game.errors import Forbidden
-from handlers.base import Context, Payload, World
+from handlers.base import Context, World
 from handlers.fights import MatchView
+from handlers.payloads import Payload
 from handlers.registry import command
 from state.live import Left
 

@@ -9,7 +9,8 @@ from typing_extensions import TypedDict
 
 from game import shop as rules
 from game.shop import BoostKind, Effect, Item
-from handlers.base import Context, Id, Key, Nothing, Payload
+from handlers.base import Context
+from handlers.payloads import Id, Key, Nothing, Payload
 from handlers.registry import command
 from state.ledger import Done
 

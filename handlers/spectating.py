@@ -8,7 +8,8 @@ from game import rooms
 from game.duel_views import DuelView, may_see, view_for
 from game.duels import Duel
 from game.errors import Conflict, DuelOver, GameError, NotFound
-from handlers.base import Context, Id, Payload
+from handlers.base import Context
+from handlers.payloads import Id, Payload
 from handlers.registry import command
 
 

@@ -13,7 +13,8 @@ from game import rooms
 from game.errors import DependencyUnavailable, NotFound
 from game.events import Event
 from game.notifications import Notification
-from handlers.base import Id, Once, TaskPayload, World
+from handlers.base import Once, World
+from handlers.payloads import Id, TaskPayload
 
 
 class DeliverLane(TaskPayload):

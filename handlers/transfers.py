@@ -11,7 +11,8 @@ from config.logging import get_logger
 from game import economy, rooms
 from game.errors import Forbidden, NotFound, ValidationFailed
 from game.transfers import Batch, BatchStatus, Item, ItemStatus
-from handlers.base import ADMINS, OPERATORS, Amount, Context, Id, Key, Payload, TaskPayload, World
+from handlers.base import ADMINS, OPERATORS, Context, World
+from handlers.payloads import Amount, Id, Key, Payload, TaskPayload
 from handlers.registry import command, periodic, route
 
 NOTE_CHARS = 140

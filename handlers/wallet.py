@@ -8,7 +8,8 @@ from pydantic import Field, StringConstraints
 from typing_extensions import TypedDict
 
 from game import economy as rules
-from handlers.base import Amount, Context, Id, Key, Nothing, Payload
+from handlers.base import Context
+from handlers.payloads import Amount, Id, Key, Nothing, Payload
 from handlers.registry import command
 from state.ledger import Books, Posting
 

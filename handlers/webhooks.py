@@ -11,7 +11,8 @@ from typing_extensions import TypedDict
 from game import webhooks as rules
 from game.errors import Conflict
 from game.events import EVENTS
-from handlers.base import OPERATORS, Context, Id, Nothing, Payload, World
+from handlers.base import OPERATORS, Context, World
+from handlers.payloads import Id, Nothing, Payload
 from handlers.registry import noted, periodic, route
 from handlers.telling import DeliverLane
 from state.deliveries import Attempt, Delivery, Status

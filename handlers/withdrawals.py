@@ -11,7 +11,8 @@ from config.logging import get_logger
 from game import rooms
 from game.errors import NotFound, ValidationFailed
 from game.withdrawals import Verdict, Withdrawal, WithdrawalStatus
-from handlers.base import ADMINS, OPERATORS, Amount, Context, Id, Key, Payload, TaskPayload, World
+from handlers.base import ADMINS, OPERATORS, Context, World
+from handlers.payloads import Amount, Id, Key, Payload, TaskPayload
 from handlers.registry import command, noted, periodic, route
 
 LEFT_SECONDS = 5.0

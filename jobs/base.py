@@ -10,7 +10,8 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from pydantic import TypeAdapter
 
 from config.settings import Settings
-from handlers.base import TaskPayload, World
+from handlers.base import World
+from handlers.payloads import TaskPayload
 
 P = TypeVar("P", bound=TaskPayload)
 

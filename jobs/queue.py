@@ -20,7 +20,7 @@ from game.errors import (
     NotFound,
     ValidationFailed,
 )
-from handlers.base import TaskPayload
+from handlers.payloads import TaskPayload
 from handlers.ports import NORMAL, Cleanable, JobState, JobView, QueueView
 from jobs.base import Task
 from jobs.engine import Keep, Order, Queue

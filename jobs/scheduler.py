@@ -9,7 +9,7 @@ from typing import Any
 from config.jobs import Jobs as JobSettings
 from config.logging import get_logger
 from game.errors import Conflict, NotFound
-from handlers.base import TaskPayload
+from handlers.payloads import TaskPayload
 from handlers.ports import NORMAL, Policy, ScheduleView
 from jobs.metrics import JobMetrics
 from jobs.queue import JobQueues

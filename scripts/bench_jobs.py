@@ -25,7 +25,7 @@ import bullmq
 
 from config.sections import Redis
 from config.settings import Settings
-from handlers.base import TaskPayload
+from handlers.payloads import TaskPayload
 from handlers.registry import Catalogue
 from jobs.base import BACKGROUND, JobContext, task
 from jobs.engine import client

@@ -17,7 +17,8 @@ from aiohttp import web
 
 from game.errors import Banned, Forbidden, TokenExpired, TokenRevoked, Unauthenticated
 from handlers import accounts
-from handlers.base import ADMINS, MODERATORS, OPERATORS, Caller, Context, Nothing, World
+from handlers.base import ADMINS, MODERATORS, OPERATORS, Caller, Context, World
+from handlers.payloads import Nothing
 from handlers.registry import Catalogue
 from server.api import JSON, Api, problem
 from server.auth import Authenticator

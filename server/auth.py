@@ -8,7 +8,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import StringConstraints
 
 from game.errors import Forbidden, NotFound, TokenRevoked, Unauthenticated
-from handlers.base import Caller, Id, Payload
+from handlers.base import Caller
+from handlers.payloads import Id, Payload
 from server.boundary import valid
 from state.accounts import Account, Accounts, Character
 from state.entrance import Entrance

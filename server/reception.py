@@ -64,6 +64,7 @@ class Reception:
         self.draining = False
         self.on_census: Callable[[dict[str, Any]], None]  # server/bootstrap.py sets it
         self.sessions: dict[str, Session] = {}  # by sid
+        self.seated: dict[GameSocket, Session] = {}
         self._settings = settings
         self._world = world
         self._catalogue = catalogue
@@ -164,7 +165,7 @@ class Reception:
 
     def _session(self, socket: GameSocket, caller: Caller, sid: str, pid: str) -> Session:
         session = Session(sid, pid, socket, caller, self._settings, self._places)
-        socket.seat = self.sessions[sid] = session
+        self.seated[socket] = self.sessions[sid] = session
         self._clients.seat(sid, socket.sid)
         self._metrics.connections.set(len(self.sessions))
         return session
@@ -201,8 +202,8 @@ class Reception:
 
     async def take_back(self, socket: GameSocket, *, for_good: bool) -> None:
         """Undo a sign-in that was begun."""
-        if socket.seat:
-            await self.leave(socket.seat, for_good=for_good)
+        if session := self.seated.get(socket):
+            await self.leave(session, for_good=for_good)
 
     # Going
 
@@ -222,7 +223,7 @@ class Reception:
         if session.ended:
             return False
         session.vanish()
-        session.socket.seat = None
+        self.seated.pop(session.socket, None)
         self.sessions.pop(session.sid, None)
         self._clients.unseat(session.sid)
         self._metrics.connections.set(len(self.sessions))

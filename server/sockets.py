@@ -82,6 +82,7 @@ class SocketServer(socketio.AsyncServer):
             engineio_logger=logging.getLogger("engineio"),
         )
         self.reception = reception
+        self._seated = reception.seated
         self._limits = limits
         self._depth = limits.json_depth + 1  # in the array of the name and the argument
         self._commands = {command.event: command for command in catalogue.commands}
@@ -124,11 +125,12 @@ class SocketServer(socketio.AsyncServer):
 
     def _on_message(self, socket: GameSocket, data: str | bytes) -> Coroutine[Any, Any, None]:
         # Of the right coroutine straight away: each one between costs every event a little.
-        if socket.seat is None:
+        session = self._seated.get(socket)
+        if session is None:
             return self._before_sign_in(socket, data)
         if isinstance(data, str):
-            return self._packet(socket.seat, data)
-        return self._attachment(socket.seat, data)
+            return self._packet(session, data)
+        return self._attachment(session, data)
 
     async def _before_sign_in(self, socket: GameSocket, data: str | bytes) -> None:
         """Only CONNECT is listened to; anything else ends the connection, as on Node."""
@@ -150,7 +152,7 @@ class SocketServer(socketio.AsyncServer):
         try:
             session.credits.take()
             self._check_size(packet)
-            body = wire.read_json(packet, start, self._limits.json_depth)
+            body = wire.read_json(packet, start, self._depth)
             command, argument = self._asked(session, body)
         except GameError as error:
             self._refused(session, ack_id, error, request_id)
@@ -312,8 +314,8 @@ class SocketServer(socketio.AsyncServer):
     async def _on_disconnect(self, socket: GameSocket) -> None:
         self._stop_waiting(socket.sid)
         self._announced.pop(socket.sid, None)
-        if socket.seat:
-            await self.reception.leave(socket.seat, for_good=False)
+        if session := self._seated.get(socket):
+            await self.reception.leave(session, for_good=False)
 
     def _on_overflow(self, socket: GameSocket) -> None:
         """A client that does not read: its memory is wanted back, now."""

@@ -10,14 +10,15 @@ tests/unit/test_seams.py: `AsyncSocket.send`, `poll`, `close`, `schedule_ping`,
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 from aiohttp import WSMsgType, web
 from engineio import exceptions, packet
 from engineio.async_socket import AsyncSocket
 
 from config.logging import get_logger
+from config.sections import Limits
 from server.packets import Message, frame_of, from_base64, size_of
 from server.websocket import (
     OVER,
@@ -30,10 +31,6 @@ from server.websocket import (
     websocket_frame,
 )
 
-if TYPE_CHECKING:
-    from server.engine import Engine
-    from server.session import Session
-
 CLOSE_SECONDS = 2.0  # for the last frames of a connection that ends to be read
 PACKETS_PER_POLL = 16  # python-engineio's client takes a body with more for junk, and hangs up
 PACKETS_PER_BODY = 64  # in one polling request; the JavaScript client sends what has piled up
@@ -44,20 +41,38 @@ BROKEN_OFF = (asyncio.IncompleteReadError, web.RequestPayloadError, ConnectionEr
 log = get_logger(__name__)
 
 
+class Home(Protocol):
+    """What a socket needs of the Engine.IO server that made it (server/engine.py)."""
+
+    limits: Limits
+    reason: Any
+    sockets: dict[str, GameSocket]
+    on_message: Callable[[GameSocket, str | bytes], Awaitable[None]]
+    on_disconnect: Callable[[GameSocket], Awaitable[None]]
+    on_overflow: Callable[[GameSocket], None]
+
+    def generate_id(self) -> str:
+        """An id for a session."""
+
+    def spawn(self, work: Any) -> None:
+        """Run a short coroutine that nobody waits for."""
+
+    def _bad_request(self, message: str) -> Any: ...
+
+
 class GameSocket(AsyncSocket):
     """A client's connection, over WebSocket or long-polling."""
 
-    server: Engine
+    server: Home
     sid: str
     upgrading: bool
     upgraded: bool
     closing: bool
     closed: bool
 
-    def __init__(self, server: Engine, sid: str, address: str) -> None:
+    def __init__(self, server: Home, sid: str, address: str) -> None:
         super().__init__(server, sid)
         self.address = address
-        self.seat: Session | None = None  # set at sign-in by server/sockets.py
         self.after = 0  # the log's id up to which the client has everything
         self._held: list[packet.Packet] | None = None
         self._transport: asyncio.WriteTransport | None = None

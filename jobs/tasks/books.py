@@ -8,7 +8,8 @@ from typing_extensions import TypedDict
 
 from config.logging import get_logger
 from game import rooms
-from handlers.base import OPERATORS, TaskPayload
+from handlers.base import OPERATORS
+from handlers.payloads import TaskPayload
 from handlers.session import ServerNotice
 from jobs.base import BACKGROUND, JobContext, task
 

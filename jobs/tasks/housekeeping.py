@@ -6,7 +6,8 @@ import asyncio
 from typing import ClassVar
 
 from game.economy import DAY_MS
-from handlers.base import OPERATORS, TaskPayload
+from handlers.base import OPERATORS
+from handlers.payloads import TaskPayload
 from handlers.ports import Cleanable
 from jobs.base import BACKGROUND, JobContext, task
 from jobs.tasks.reports import drop_old

@@ -14,7 +14,8 @@ from typing_extensions import TypedDict
 
 from config.settings import Settings
 from game.economy import DAY_MS
-from handlers.base import OPERATORS, TaskPayload
+from handlers.base import OPERATORS
+from handlers.payloads import TaskPayload
 from jobs.base import BACKGROUND, GiveUpError, JobContext, task
 
 EPOCH = date(1970, 1, 1)

@@ -9,7 +9,7 @@ from typing import Any
 from config.settings import Settings
 from game import errors
 from game.errors import ErrorObject
-from handlers.base import Empty
+from handlers.payloads import Empty
 from handlers.registry import Catalogue, Command, ServerEvent
 from server.auth import Authenticator, ConnectAuth
 from server.documents import contract

@@ -12,7 +12,8 @@ from typing import Any
 from config.settings import Settings
 from game import errors
 from game.errors import ErrorObject, GameError
-from handlers.base import OPERATORS, Nothing
+from handlers.base import OPERATORS
+from handlers.payloads import Nothing
 from handlers.registry import Catalogue, Route
 from server.documents import contract
 from server.documents.examples import Examples

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from handlers.base import Nothing
+from handlers.payloads import Nothing
 from handlers.registry import Route
 from server.documents.examples import BY_NAME
 from server.documents.schemas import Schema, Schemas

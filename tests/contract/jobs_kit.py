@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 
 from config.jobs import Jobs
 from config.settings import Settings
-from handlers.base import TaskPayload
+from handlers.payloads import TaskPayload
 from handlers.ports import DeadLetter, JobView
 from handlers.registry import Catalogue
 from jobs.base import BACKGROUND, JobContext, Task, task

@@ -12,7 +12,7 @@ import pytest
 from config.sections import Redis
 from config.settings import Settings, SettingsError
 from game.errors import Conflict, DependencyUnavailable, IdempotencyMismatch, NotFound
-from handlers.base import TaskPayload
+from handlers.payloads import TaskPayload
 from jobs.base import MONEY, GiveUpError, JobContext, RetryLaterError, Task, task
 from server.serve import work
 from state.connect import RedisStore

@@ -25,7 +25,8 @@ from game.errors import (
 )
 from handlers import accounts as handlers
 from handlers.accounts import Credentials, Guest, NewAccount, NewCharacter, Refresh, TokenAnswer
-from handlers.base import Caller, Context, Nothing, World
+from handlers.base import Caller, Context, World
+from handlers.payloads import Nothing
 from handlers.registry import Route
 from state import passwords
 from state.accounts import Accounts

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 from pymongo.errors import DuplicateKeyError
 
-from handlers.base import OPERATORS, TaskPayload
+from handlers.base import OPERATORS
+from handlers.payloads import TaskPayload
 from jobs import catalogue
 from jobs.base import BACKGROUND, COMMUNICATION, MONEY, GiveUpError, JobContext, Rate, task
 from server.__main__ import main

@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from handlers import catalogue
-from handlers.base import Context, Nothing, World
+from handlers.base import Context, World
+from handlers.payloads import Nothing
 from handlers.registry import Catalogue, Command, Periodic, Route, command, periodic, route
 from server.__main__ import main
 from state.live import Left

@@ -13,7 +13,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from handlers import catalogue
-from handlers.base import ADMINS, Context, Id, Key, Payload
+from handlers.base import ADMINS, Context
+from handlers.payloads import Id, Key, Payload
 from handlers.registry import Catalogue, route
 from server.__main__ import main
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from game.errors import GameError, RateLimited, ValidationFailed, table
-from handlers.base import Payload
+from handlers.payloads import Payload
 from server.boundary import Boundary, Outcome, error_object, new_request_id, valid
 from server.metrics import Metrics
 
