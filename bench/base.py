@@ -50,8 +50,8 @@ class Scenario:
 
     `prepare` gets the name of a side and returns what measures it once. `metrics` says what
     is shown of the numbers, with their units. Ratios are those of the first side to the
-    others. One that starts `fresh` servers needs no warm-up, and is slow: few rounds do. A
-    `huge` one is left out of a quick look.
+    others. One that connects anew in each round is `fresh`: it warms up by itself, if it needs
+    that, and is slow: few rounds do. A `huge` one is left out of a quick look.
     """
 
     name: str
