@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias, cast
@@ -243,19 +243,24 @@ class Reception:
         request_id = new_request_id()
         when = self._world.now() if at is None else at
         keep: Step = partial(self._places.recovery.left, pid, connection, when)
-        hooks: list[Step] = [
-            partial(one, self._world, connection) for one in self._catalogue.leaving
-        ]
-        for step in (keep, *hooks):
-            outcome = await self._follow(step, request_id)
-            if isinstance(outcome.error, DependencyUnavailable | HandlerTimeout):
-                return
-        give_back: Step = partial(self._world.live.leave, connection, at=when)
+        hooks = [partial(one, self._world, connection) for one in self._catalogue.leaving]
+        if not await self._all_done([keep, *hooks], request_id):
+            return
+        give_back: Step = partial(self._world.live.vacate, connection, at=when)
         outcome = await self._follow(give_back, request_id)
         if outcome.value is None:  # somebody else did, or Redis is away
             return
-        for hook in self._catalogue.left:
-            await self._follow(partial(hook, self._world, outcome.value), request_id)
+        hooks = [partial(one, self._world, outcome.value) for one in self._catalogue.left]
+        if await self._all_done(hooks, request_id):
+            await self._follow(partial(self._world.live.told, connection), request_id)
+
+    async def _all_done(self, steps: Sequence[Step], request_id: str) -> bool:
+        """Do one after the other; False if the stores were away for one."""
+        for step in steps:
+            outcome = await self._follow(step, request_id)
+            if isinstance(outcome.error, DependencyUnavailable | HandlerTimeout):
+                return False
+        return True
 
     async def _follow(self, step: Step, request_id: str) -> Outcome:
         name = f"{step.func.__module__.rpartition('.')[2]}.{step.func.__name__}"

@@ -8,7 +8,7 @@ socket's normal end runs, so nothing needs a refresh per player.
 | --- | --- | --- | --- |
 | `{live}:nodes` | zset node -> last beat, ms | while the node lives | its beat; `bury` |
 | `{live}:gone` | set of nodes known to be dead | until buried | `declare_gone`; `bury` |
-| `{live}:node:<node>` | hash connection -> seat (JSON) | while the sockets live | `leave` |
+| `{live}:node:<node>` | hash connection -> seat (JSON), empty once left | until `told` | `leave` |
 | `{live}:account:<id>`, `{live}:address:<address>` | count of seats | until 0 | `leave` |
 | `{live}:player:<id>` | hash name, status, sockets, seq, seen, s:<connection> | 30 days on | TTL |
 """
@@ -30,6 +30,7 @@ from state.connect import RedisStore, Script
 from state.duels import duel_of
 
 KEEP_SECONDS = 30 * 86_400  # how long "last seen" is known
+TELL_MS = 3_000  # for a departure to be told; it takes some ms, and may be told twice
 PREFIX = "{live}:"
 NODES = PREFIX + "nodes"
 GONE = PREFIX + "gone"
@@ -157,10 +158,25 @@ class Live:
             raise TooManyConnections(f"Too many connections from one {answer[0]}.")
         return Joined(answer[1], answer[2])
 
+    async def vacate(self, connection: str, *, at: int = 0) -> Left | None:
+        """Give a seat back, on whatever node; it stays, empty, until who is concerned was `told`.
+
+        None if there is no seat, or somebody else is about to tell of it. He has `TELL_MS`:
+        then he is taken for dead, or his answer for lost, and whoever asks next is to tell.
+        """
+        return await self._leave(connection, at, TELL_MS)
+
+    async def told(self, connection: str) -> None:
+        """Forget an empty seat."""
+        await self._redis.call("HDEL", _node(node_of(connection)), connection)
+
     async def leave(self, connection: str, *, at: int = 0) -> Left | None:
-        """Give a seat back, on whatever node; None if somebody else did so already."""
+        """Give a seat back of which nobody has to be told; None if somebody else did so."""
+        return await self._leave(connection, at, 0)
+
+    async def _leave(self, connection: str, at: int, tell_ms: int) -> Left | None:
         keys = [_node(node_of(connection))]
-        answer = await self._redis.run(LEAVE, keys, [connection, at, PREFIX, KEEP_SECONDS])
+        answer = await self._redis.run(LEAVE, keys, [connection, at, PREFIX, KEEP_SECONDS, tell_ms])
         return Left(connection, *answer) if answer else None
 
     async def beat(self) -> tuple[int, int]:
@@ -196,9 +212,9 @@ class Live:
         return bool(await self._redis.run(BURY, [NODES, GONE, _node(node)], [node, beat]))
 
     async def seats(self, node: str | None = None) -> dict[str, str]:
-        """The sockets that have a seat on a node, this one by default: connection -> pid."""
+        """The seats on a node, this one by default, the empty ones too: connection -> pid."""
         found = await self._redis.call("HGETALL", _node(node or self.node))
-        return {connection: orjson.loads(seat)[-1] for connection, seat in found.items()}
+        return {connection: _pid(orjson.loads(seat)) for connection, seat in found.items()}
 
     async def set_status(self, player_id: str, status: str) -> None:
         """Show a connected player as online, away or busy."""
@@ -228,6 +244,11 @@ class Live:
 def node_of(connection: str) -> str:
     """The node that a connection's id was made on."""
     return connection.partition(".")[0]
+
+
+def _pid(seat: Any) -> str:
+    pid: str = seat["pid"] if isinstance(seat, dict) else seat[-1]
+    return pid
 
 
 def _presence(record: Sequence[Any], duel: str | None) -> Presence:

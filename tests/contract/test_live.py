@@ -357,6 +357,28 @@ async def test_a_node_that_came_back_is_not_buried(live: Live, other: Live) -> N
     assert await other.seats("n1") == {}
 
 
+async def test_who_did_not_say_that_he_told_is_followed_by_another(
+    live: Live, other: Live, redis: RedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("state.live.TELL_MS", 200)
+    await live.join(seat(live, "s1"))
+    seats = await live.seats()
+    left = await live.vacate("n1.s1", at=1_234)
+    assert left is not None
+    assert await counts(redis) == {}
+    # He has his time. The seat is still found, by the node itself or by those who bury it.
+    assert await other.vacate("n1.s1") is None
+    assert await live.seats() == seats
+    assert not await other.bury("n1", (await live.beat())[0])
+    await asyncio.sleep(0.25)
+    asked = await asyncio.gather(*(node.vacate("n1.s1") for node in [live, other] * 10))
+    assert [one for one in asked if one] == [left]  # one of them, and nothing counts twice
+    assert (await live.attendance("ann")).sockets == 0
+    await other.told("n1.s1")
+    assert await live.seats() == {}
+    assert await live.vacate("n1.s1") is None
+
+
 async def test_two_sweepers_clean_up_after_a_dead_node_exactly_once(
     live: Live, other: Live, stores: Stores, redis: RedisStore
 ) -> None:

@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from config.sections import Limits, Redis
+from state.connect import RedisStore
+from state.live import Live
+from tests.fixtures import Stores
 from tests.harness import Player, Server, Table
 from tests.integration.chat_kit import Pair
 from tests.integration.wire import until
@@ -168,3 +172,19 @@ async def test_a_duel_is_seen_from_its_beginning_to_its_end(pair: Pair, table: T
     await bob.do("duel:forfeit", duel_id=duel["id"])
     await told(eve, ann.id, in_duel=False)
     assert (await shown(eve, bob.id))["in_duel"] is False
+
+
+async def test_a_departure_is_told_though_who_noticed_it_told_nobody(
+    pair: Pair, table: Table, shared_stores: Stores
+) -> None:
+    """Its answer was lost with Redis' connection, or it died in between."""
+    ann, bob = await table.seat(pair[0].url), await table.seat(pair[1].url)
+    await bob.do("presence:watch", player_ids=[ann.id])
+    async with RedisStore(shared_stores.redis_url, Redis()) as redis:
+        record = await redis.call("HGETALL", f"{{live}}:player:{ann.id}")
+        (connection,) = [field[2:] for field in record if field.startswith("s:")]
+        assert await Live(redis, Limits(), "elsewhere", 10.0).vacate(connection)
+        await ann.leave()
+        await told(bob, ann.id, status="offline")
+        seats = f"{{live}}:node:{connection.partition('.')[0]}"
+        await until(lambda: redis.call("HEXISTS", seats, connection), lambda there: not there)
