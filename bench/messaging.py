@@ -29,6 +29,7 @@ ASKING, DEPTH = 50, 4  # clients, and questions that each has open
 ROOMS_OF = {10: 20, 100: 3, 1_000: 1, 10_000: 1}  # how many rooms of which size
 HUGE = 10_000  # takes a minute to fill, on each side
 TAIL_SIZE, TAIL_RATE, TAIL_SECONDS = 200, 50, 2  # times the seconds of other measurements
+SPEAKERS = 10  # in each room, on the other node
 CHANGING, WATCHING = 50, 200  # whose presence changes, and who is told
 TEXT = "x" * 60  # a chat message
 PUBLISHING = {"kept": "bench:kept", "volatile": "bench:volatile"}
@@ -123,6 +124,20 @@ def chat(size: int) -> Scenario:
     )
 
 
+def across(bench: Bench, side: str) -> Measure:
+    """Messages of a few to rooms whose members are all on another node, which is measured."""
+    here, there = bench.served(side), bench.fresh(bench.kinds[side], bench.stack)
+    load = bench.load(there, bench.stack)
+    tokens = bench.tokens(3 * (100 + SPEAKERS))
+    groups = seat(load, tokens[3 * SPEAKERS :], 3)
+    load.port = here.port
+    for number, group in enumerate(groups):
+        group.senders = load.connect(tokens[number * SPEAKERS : (number + 1) * SPEAKERS])
+        load.ask_all(group.senders, "chat:join", room=group.name)
+    load.settle(0.2)
+    return lambda: closed_loop(load, there, groups, bench.scale.seconds, "chat:send", text=TEXT)
+
+
 def watching(bench: Bench, side: str) -> Measure:
     """Players who change how they show themselves, and many who watch all of them."""
     served = bench.served(side)
@@ -201,6 +216,13 @@ SCENARIOS = (
     ),
     chat(10),
     chat(100),
+    Scenario(
+        "across",
+        "a delivery of chat:send in rooms of 100, of a message from another node",
+        (OURS, WORKING),
+        {"us_per_delivery": "µs/delivery"},
+        across,
+    ),
     Scenario(
         "publish",
         "an event to a room of 100, recoverable and volatile",

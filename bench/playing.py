@@ -9,7 +9,7 @@ from typing import Any
 
 from bench import processes
 from bench.base import MICRO, OURS, Bench, Measure, Numbers, Scenario, check
-from bench.client import Client, Load, now
+from bench.client import BenchFailed, Client, Load, now
 from bench.processes import Meter
 from loadtest.frames import event
 
@@ -130,7 +130,7 @@ def _read_answer(line: socket.socket) -> None:
         data += line.recv(65_536)
     head, _, body = data.partition(HEAD_END)
     if not head.startswith(b"HTTP/1.1 200"):
-        raise RuntimeError(head.decode())
+        raise BenchFailed(head.decode())
     length = int(head.lower().split(b"content-length:")[1].split()[0])
     while len(body) < length:
         body += line.recv(65_536)
