@@ -38,10 +38,9 @@ export const queues = {
   show: ({ queues: all }) => [
     table(
       "Queues",
-      ["queue", "profile", ...STATES.map((state) => `#${state}`), "#oldest waits", "#a minute", "#wait + run", "state", "actions"],
+      ["queue", ...STATES.map((state) => `#${state}`), "#oldest waits", "#a minute", "#wait + run", "state", "actions"],
       all.map((/** @type {Queue} */ one) => [
-        link(one.name, "jobs", one.name, "waiting"),
-        tag(one.profile),
+        [link(one.name, "jobs", one.name, "waiting"), el("div", {}, tag(one.profile))],
         ...STATES.map((state) => counted(one, state)),
         el("span", { text: one.oldest_ms ? span(one.oldest_ms) : "–" }),
         ...pace(one),
