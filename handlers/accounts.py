@@ -194,7 +194,7 @@ async def login(cmd: Credentials, ctx: Context) -> TokenAnswer:
     account = await accounts.verify_login(cmd.username, cmd.password)
     await rates.login_succeeded(cmd.username, ctx.address)
     account.refuse_banned(ctx.now())
-    return await _signed_in(ctx, account, await accounts.first_character(account))
+    return await _signed_in(ctx, account, await ctx.world.entrance.expect_again(account))
 
 
 @route("POST", "/auth/refresh", Refresh, signed_in=False)
@@ -213,7 +213,7 @@ async def refresh(cmd: Refresh, ctx: Context) -> TokenAnswer:
     if isinstance(renewed, Spent):
         await _cut_off(ctx, renewed.family)
         raise TokenRevoked
-    character = await ctx.world.accounts.first_character(renewed.account)
+    character = await ctx.world.entrance.expect_again(renewed.account)
     return _answer(ctx, renewed, character)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
+from game.errors import DependencyUnavailable, NotFound, Unauthenticated
 from state.accounts import Account, Accounts, Character
 from state.copies import Copies, key_of, of_account, of_requests
+from state.friends import Friends
 from state.tokens import Claims, Tokens
 
 
@@ -21,8 +25,11 @@ class Entry:
 class Entrance:
     """Lets sign-ins go on. All methods raise DependencyUnavailable when a store is away."""
 
-    def __init__(self, accounts: Accounts, tokens: Tokens, copies: Copies) -> None:
+    def __init__(
+        self, accounts: Accounts, friends: Friends, tokens: Tokens, copies: Copies
+    ) -> None:
         self._accounts = accounts
+        self._friends = friends
         self._tokens = tokens
         self._copies = copies
 
@@ -35,11 +42,7 @@ class Entrance:
         """
         name = of_account(claims.account_id)
         found = await self._tokens.check(claims, key_of(name))
-
-        async def read() -> dict[str, Any]:
-            account = await self._accounts.account(claims.account_id)
-            return _kept(account, await self._accounts.characters(claims.account_id))
-
+        read = partial(self._read, claims.account_id)
         kept = await self._copies.use(found, name, read)
         characters = [Character(**one) for one in kept["characters"]]
         return Entry(Account(**kept["account"]), characters)
@@ -48,6 +51,25 @@ class Entrance:
         """Know a new account before it comes: its first connection asks MongoDB nothing."""
         kept = {of_account(account.id): _kept(account, [character]), of_requests(character.id): 0}
         await self._copies.begin(kept)
+
+    async def expect_again(self, account: Account) -> Character:
+        """Read who signs in again, of whom connections find copies then for as long as his
+        token lives; returns the first character, which is made anew if there is none.
+
+        Raises:
+            Unauthenticated: the account was deleted just now.
+        """
+        read = partial(self._read, account.id)
+        try:
+            kept = await self._copies.renew(of_account(account.id), read)
+        except NotFound:
+            raise Unauthenticated from None
+        if not kept["characters"]:  # a crash cut the account's creation short
+            return await self._accounts.first_character(account)
+        first = Character(**kept["characters"][0])
+        with suppress(DependencyUnavailable):  # a token was spent for what is returned
+            await self._friends.requests(first.id, anew=True)
+        return first
 
     async def character(self, entry: Entry, character_id: str | None) -> Character:
         """The character to play as: the one named if it is the account's, or its first.
@@ -60,6 +82,10 @@ class Entrance:
                 return one
         # Made since then: a new one makes no copy wrong, only short.
         return await self._accounts.character_of(entry.account.id, character_id)
+
+    async def _read(self, account_id: str) -> dict[str, Any]:
+        account = await self._accounts.account(account_id)
+        return _kept(account, await self._accounts.characters(account_id))
 
 
 def _kept(account: Account, characters: list[Character]) -> dict[str, Any]:

@@ -87,15 +87,18 @@ class Friends:
         related = [Related(one["other"], _tie(one)) for one in found]
         return sorted(related, key=lambda one: (one.tie.state != "friend", one.tie.since))
 
-    async def requests(self, player_id: str) -> int:
-        """How many wait for a player's answer."""
+    async def requests(self, player_id: str, *, anew: bool = False) -> int:
+        """How many wait for a player's answer, found in a copy unless one is made `anew`."""
 
         async def read() -> int:
             found = await self._documents.call("circles", "find_one", {"_id": player_id})
             return int(found.get("incoming", 0)) if found else 0
 
         copies = self._documents.copies
-        count: int = await (copies.get(of_requests(player_id), read) if copies else read())
+        if copies is None:
+            return await read()
+        ask = copies.renew if anew else copies.get
+        count: int = await ask(of_requests(player_id), read)
         return count
 
     async def is_blocked(self, one: str, other: str) -> bool:

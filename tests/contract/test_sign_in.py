@@ -35,6 +35,7 @@ from state.copies import Copies
 from state.documents import DocumentStore
 from state.economy import Economy
 from state.entrance import Entrance
+from state.friends import Friends
 from state.ledger import Posting
 from state.profiles import Profiles
 from state.rates import Rates
@@ -70,19 +71,20 @@ class Node:
         self.told: list[tuple[str, str]] = []
         self.accounts = Accounts(documents, SETTINGS, clock)
         self.tokens = Tokens(redis, SecretStr("s" * 32), SETTINGS, clock)
+        friends = Friends(documents, SETTINGS.social, clock)
         self.world = World(
             settings=SETTINGS,
             now=clock,
             accounts=self.accounts,
             profiles=Profiles(documents, self.accounts, SETTINGS, clock),
             tokens=self.tokens,
-            entrance=Entrance(self.accounts, self.tokens, Copies(redis, 60)),
+            entrance=Entrance(self.accounts, friends, self.tokens, Copies(redis, 60)),
             rates=Rates(redis, SETTINGS),
             live=elsewhere,
             chat=elsewhere,
             archive=elsewhere,
             duels=elsewhere,
-            friends=elsewhere,
+            friends=friends,
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
             outbound=elsewhere,
             ways=elsewhere,
