@@ -176,6 +176,7 @@ def build(
         publisher=publisher,
         authenticator=authenticator,
         metrics=metrics,
+        ask=redis.ask,
     )
     sockets = SocketServer(
         limits=settings.limits,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias, cast
@@ -28,6 +28,7 @@ from server.metrics import Metrics
 from server.packets import Message
 from server.session import Places, Session
 from server.transport import GameSocket
+from state.connect import Question
 from state.live import Seat
 from state.recovery import Event, Taken, new_pid
 
@@ -60,6 +61,7 @@ class Reception:
         publisher: RoomPublisher,
         authenticator: Authenticator,
         metrics: Metrics,
+        ask: Callable[[Sequence[Question]], Awaitable[list[Any]]],
     ) -> None:
         self.draining = False
         self.on_census: Callable[[dict[str, Any]], None]  # server/bootstrap.py sets it
@@ -74,6 +76,7 @@ class Reception:
         self._publisher = publisher
         self._authenticator = authenticator
         self._metrics = metrics
+        self._ask = ask
 
     def context(self, session: Session, request_id: str) -> Context:
         """What a handler is given for a request of this session."""
@@ -110,8 +113,10 @@ class Reception:
         own = [rooms.player(caller.player_id)]
         if caller.role == "admin":
             own.append(rooms.admins())
+        session.approach(*own)
         await self._sit_down(session)
-        await self._places.recovery.open(
+        # What was heard before its beginning is told by what it is shown then.
+        socket.after = await self._places.recovery.open(
             session.pid, session.sid, session.connection, caller.player_id, own
         )
         await session.enter(*own)
@@ -180,8 +185,8 @@ class Reception:
             account_id=caller.account_id,
             address=session.address,
         )
-        await self._world.live.join(seat)
-        session.seating = False
+        joined = await self._world.live.join(seat)
+        session.seating, session.first = False, joined.sockets == 1
         session.enter_own()
 
     async def _ready(self, session: Session, request_id: str, *, recovered: bool) -> Message:
@@ -190,6 +195,10 @@ class Reception:
         resume: dict[str, Any] = {"rooms": _chat_rooms(session), "duel": None, "muted_until": None}
         for hook in self._catalogue.connected:
             resume |= await hook(context) or {}
+        shown = self._catalogue.shown
+        answers = await self._ask([one.ask(context) for one in shown])
+        for one, answer in zip(shown, answers, strict=True):
+            resume |= await one.tell(context, answer)
         caller = session.caller
         ready = SessionReady(
             player={"id": caller.player_id, "name": caller.name, "role": caller.role},

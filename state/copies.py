@@ -47,12 +47,10 @@ class Copies:
         self._redis = redis
         self._seconds = seconds
 
-    async def get(self, name: str, read: Callable[[], Awaitable[Any]]) -> Any:
-        """The copy, or what `read` says, of which one is made: something for JSON."""
-        return await self.use(await self._redis.call("GET", key_of(name)), name, read)
-
     async def use(self, found: str | None, name: str, read: Callable[[], Awaitable[Any]]) -> Any:
-        """As `get`, with what stands at `key_of(name)`."""
+        """The copy that was found at `key_of(name)`, or what `read` says, of which one is made
+        then: something for JSON.
+        """
         if found is not None:
             if found[0] in (SPOILED, READING):  # or it is being read by somebody else
                 return await read()

@@ -68,7 +68,7 @@ class Entrance:
             return await self._accounts.first_character(account)
         first = Character(**kept["characters"][0])
         with suppress(DependencyUnavailable):  # a token was spent for what is returned
-            await self._friends.requests(first.id, anew=True)
+            await self._friends.expect(first.id)
         return first
 
     async def character(self, entry: Entry, character_id: str | None) -> Character:

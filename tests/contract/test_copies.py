@@ -37,6 +37,11 @@ KEPT = 600
 Ask = Callable[[Copies, str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
+async def get(copies: Copies, name: str, read: Callable[[], Awaitable[Any]]) -> Any:
+    """What a connection is told."""
+    return await copies.use(await copies._redis.call("GET", key_of(name)), name, read)
+
+
 @dataclass
 class Node:
     """What one process has of the front door."""
@@ -79,6 +84,12 @@ class Front:
     player: Character
     admin: str
     claims: Claims
+
+    async def requests(self, player_id: str) -> int:
+        """How many wait for his answer, as a connection is told."""
+        friends = self.there.friends
+        (kept,) = await self.redis.ask([friends.ask_requests(player_id)])
+        return await friends.requests(player_id, kept)
 
     async def seen(self, node: Node | None = None) -> tuple[Account, Character]:
         """What a connection is told of the player now."""
@@ -144,7 +155,7 @@ async def test_a_new_account_comes_in_without_a_question_and_no_change_is_overlo
         for name in ("call", "find"):
             patched.setattr(front.there.documents, name, never)
         assert await front.seen() == (front.account, front.player)
-        assert await front.there.friends.requests(front.player.id) == 0
+        assert await front.requests(front.player.id) == 0
     renamed = await front.here.profiles.rename(front.account.id, front.player.id, "anna")
     # Who stood still since the account was new does not bring the old name back.
     await front.here.entrance.expect(front.account, front.player)
@@ -169,13 +180,13 @@ async def test_who_signs_in_again_comes_in_without_a_question_for_as_long_as_his
         for name in ("call", "find"):
             patched.setattr(front.there.documents, name, never)
         assert await front.seen() == (front.account, front.player)
-        assert await front.there.friends.requests(front.player.id) == 0
+        assert await front.requests(front.player.id) == 0
     # What has just been changed is marked, and who makes copies leaves the mark alone.
     await front.here.friends.change("bob", front.player.id, rules.add)
     renamed = await front.here.profiles.rename(front.account.id, front.player.id, "anna")
     assert await renew(front.account) == renamed
     assert {await front.redis.call("GET", key) for key in keys} == {marks.SPOILED}
-    assert await front.there.friends.requests(front.player.id) == 1
+    assert await front.requests(front.player.id) == 1
 
 
 async def test_who_signs_in_as_his_account_is_deleted_or_was_never_done_is_told_the_truth(
@@ -238,16 +249,16 @@ async def _a_new_character_can_be_played_at_once(front: Front) -> None:
 async def test_new_characters_and_friends_who_ask_are_seen_at_once(front: Front) -> None:
     await front.seen()
     await _a_new_character_can_be_played_at_once(front)
-    ann, here, there = front.player.id, front.here.friends, front.there.friends
-    assert [await there.requests(one) for one in (ann, "bob")] == [0, 0]
+    ann, here = front.player.id, front.here.friends
+    assert [await front.requests(one) for one in (ann, "bob")] == [0, 0]
     for asked, rule in ((1, rules.add), (0, rules.remove)):
         await here.change("bob", ann, rule)
-        assert await there.requests(ann) == asked
+        assert await front.requests(ann) == asked
         await front.redis.call("DEL", key_of(of_requests(ann)))
-        assert [await there.requests(ann) for _ in range(2)] == [asked] * 2
+        assert [await front.requests(ann) for _ in range(2)] == [asked] * 2
 
 
-@pytest.mark.parametrize("ask", [Copies.get, Copies.renew])
+@pytest.mark.parametrize("ask", [get, Copies.renew])
 async def test_a_reader_that_was_overtaken_keeps_nothing(redis: RedisStore, ask: Ask) -> None:
     copies = Copies(redis, KEPT)
 
@@ -260,7 +271,7 @@ async def test_a_reader_that_was_overtaken_keeps_nothing(redis: RedisStore, ask:
     assert await redis.call("GET", key_of("account:ann")) == marks.SPOILED
 
 
-@pytest.mark.parametrize("ask", [Copies.get, Copies.renew])
+@pytest.mark.parametrize("ask", [get, Copies.renew])
 async def test_a_reader_that_stood_still_keeps_nothing(redis: RedisStore, ask: Ask) -> None:
     """His mark expired, the original was changed, its mark expired too, and another reads."""
     copies, key = Copies(redis, KEPT), key_of("account:ann")
@@ -271,7 +282,7 @@ async def test_a_reader_that_stood_still_keeps_nothing(redis: RedisStore, ask: A
         return "old"
 
     assert await ask(copies, "account:ann", stood_still) == "old"
-    assert await copies.get("account:ann", _says("not read")) == "new"
+    assert await get(copies, "account:ann", _says("not read")) == "new"
 
     async def beside_another() -> str:
         await redis.call("DEL", key)
@@ -287,15 +298,15 @@ async def test_a_renewed_copy_is_never_an_older_one_and_nobody_waits_for_it(
     redis: RedisStore,
 ) -> None:
     copies, key = Copies(redis, KEPT), key_of("account:ann")
-    assert await copies.get("account:ann", _says("old")) == "old"
+    assert await get(copies, "account:ann", _says("old")) == "old"
 
     async def meanwhile() -> str:
-        assert await copies.get("account:ann", _says("read")) == "read"
+        assert await get(copies, "account:ann", _says("read")) == "read"
         assert await copies.renew("account:ann", _says("also read")) == "also read"
         return "new"
 
     assert await copies.renew("account:ann", meanwhile) == "new"
-    assert await copies.get("account:ann", _says("not read")) == "new"
+    assert await get(copies, "account:ann", _says("not read")) == "new"
     assert await redis.call("TTL", key) > marks.READING_SECONDS
     away = Copies(RedisStore("redis://127.0.0.1:1/0", Redis()), KEPT)
     assert await away.renew("account:ann", _says("new")) == "new"
