@@ -18,7 +18,7 @@ from game import friends as rules
 from game.errors import NotFound, TokenRevoked, Unauthenticated
 from state import copies as marks
 from state import passwords
-from state.accounts import Account, Accounts, Character
+from state.accounts import Account, Accounts, Character, Spent
 from state.connect import RedisStore
 from state.copies import Copies, key_of, of_account, of_requests
 from state.deletions import Deletions
@@ -166,11 +166,15 @@ async def test_who_signs_in_again_comes_in_without_a_question_for_as_long_as_his
     front: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = [key_of(of_account(front.account.id)), key_of(of_requests(front.player.id))]
-    renew = front.here.entrance.expect_again
+    entrance = front.here.entrance
+    signed_in, _ = await entrance.sign_in(front.account)
     for left in (None, 1):  # seconds of the former copies, if there are some
         for key in keys:
             await front.redis.call(*(("DEL", key) if left is None else ("EXPIRE", key, left)))
-        assert await renew(front.account) == front.player
+        renewed = await entrance.refresh(signed_in.refresh_token)
+        assert not isinstance(renewed, Spent)
+        signed_in, player = renewed
+        assert (signed_in.account, player) == (front.account, front.player)
         assert all([KEPT - 2 <= await front.redis.call("TTL", key) <= KEPT for key in keys])
 
     def never(*_: object, **__: object) -> Any:
@@ -184,7 +188,7 @@ async def test_who_signs_in_again_comes_in_without_a_question_for_as_long_as_his
     # What has just been changed is marked, and who makes copies leaves the mark alone.
     await front.here.friends.change("bob", front.player.id, rules.add)
     renamed = await front.here.profiles.rename(front.account.id, front.player.id, "anna")
-    assert await renew(front.account) == renamed
+    assert (await entrance.sign_in(front.account))[1] == renamed
     assert {await front.redis.call("GET", key) for key in keys} == {marks.SPOILED}
     assert await front.requests(front.player.id) == 1
 
@@ -194,13 +198,12 @@ async def test_who_signs_in_as_his_account_is_deleted_or_was_never_done_is_told_
 ) -> None:
     whose = {"_id": front.player.id}
     await front.here.documents.call("characters", "delete_one", whose, hint="_id_")
-    made = await front.here.entrance.expect_again(front.account)
+    signed_in, made = await front.here.entrance.sign_in(front.account)
     assert made.id != front.player.id
     assert made == (await front.seen())[1]
-    found = await front.here.accounts.sign_in(front.account)
-    await front.here.deletions.begin(front.account.id, found.family)
+    await front.here.deletions.begin(front.account.id, signed_in.family)
     with pytest.raises(Unauthenticated):
-        await front.there.entrance.expect_again(front.account)
+        await front.there.entrance.refresh(signed_in.refresh_token)
 
 
 async def test_every_change_is_seen_by_the_next_connection_on_another_node(front: Front) -> None:
@@ -365,7 +368,7 @@ async def test_no_reader_is_behind_a_change_that_was_done_before_he_began(front:
     async def renew(node: Node) -> None:
         while done < last:
             known = done
-            player = await node.entrance.expect_again(front.account)
+            _, player = await node.entrance.sign_in(front.account)
             assert int(player.name.removeprefix("ann") or 0) >= known
 
     readers = [read(node) for node in (front.here, front.there) for _ in range(4)]
