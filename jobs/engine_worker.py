@@ -192,6 +192,14 @@ async def _hand_back(job: Any, token: str) -> None:
         await job.moveToDelayed(round(time.time() * 1000), token)
 
 
+async def _hang_up(worker: _Worker, redis: Any) -> None:
+    """Close its lines, once nobody is left who would open others."""
+    worker.cancelProcessing()
+    if worker.processing:
+        await asyncio.wait(worker.processing, timeout=FORCE_SECONDS)
+    await redis.aclose()
+
+
 class Worker:
     """Takes jobs out of one queue and has them processed, for as long as `run` runs.
 
@@ -238,8 +246,11 @@ class Worker:
             if not worker.closing or (me and me.cancelling()):
                 raise  # else it was only `_cut`
         finally:
-            await self._end(worker)
-            await redis.aclose()
+            try:
+                await self._end(worker)
+            finally:
+                # In a task of its own: a cancellation that comes now shall leave no line open.
+                await asyncio.shield(_hang_up(worker, redis))
         me = asyncio.current_task()
         if me and me.cancelling():  # BullMQ swallows a cancellation that comes as it ends
             raise asyncio.CancelledError

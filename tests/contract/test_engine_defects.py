@@ -242,6 +242,17 @@ async def test_a_close_that_is_cancelled_ends(both: Both) -> None:
         end.set()
 
 
+async def test_an_end_that_is_cancelled_at_whatever_step_leaves_no_line_open(both: Both) -> None:
+    for turns in range(24):
+        async with working(both, noting(Witness().note)) as bench:
+            await bench.office.workers.stop()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        async with asyncio.timeout(5):  # the store sees ends a moment later
+            while "name={bull}:" in str(await both[0].call("CLIENT", "LIST")):
+                pass
+
+
 async def test_a_job_that_workers_die_with_too_often_is_a_dead_letter_that_is_told_of(
     both: Both,
 ) -> None:
