@@ -50,7 +50,8 @@ async def test_a_handler_that_raises_cancelled_error_fails_and_its_worker_lives_
 
 async def test_a_worker_that_stops_without_a_word_is_replaced(both: Both) -> None:
     witness = Witness()
-    async with working(both, noting(witness.note), witness=witness) as bench:
+    # The old one may take the job with its last breath: then it is free when its lock ends.
+    async with working(both, noting(witness.note), witness=witness, lock_seconds=0.5) as bench:
         (worker,) = bench.office.workers.workers
         worker._worker._worker.closed = True  # as after its loop gave up
         await bench.until(lambda: not worker.healthy)
@@ -243,8 +244,10 @@ async def test_a_close_that_is_cancelled_ends(both: Both) -> None:
 
 
 async def test_an_end_that_is_cancelled_at_whatever_step_leaves_no_line_open(both: Both) -> None:
+    lock, looks = 0.12, 0.12 / 2  # seconds: each so long BullMQ looks for stalled jobs
     for turns in range(24):
-        async with working(both, noting(Witness().note)) as bench:
+        async with working(both, noting(Witness().note), lock_seconds=lock) as bench:
+            await asyncio.sleep(looks - 0.008 + 0.0007 * turns)
             await bench.office.workers.stop()
             for _ in range(turns):
                 await asyncio.sleep(0)
