@@ -146,7 +146,7 @@ async def test_a_rate_and_a_limit_over_all_processes_are_kept_and_used_up(both: 
             await bench.order(str(n))
         await bench.until(lambda: len(witness.ran) == 80)
         # Four windows: three whole ones between the first and the last.
-        assert 1.5 * 0.9 <= time.monotonic() - began <= 3.0
+        assert 1.5 * 0.9 <= time.monotonic() - began <= 5.0
         for first in range(61):
             assert witness.times[first + 19] - witness.times[first] < 0.5 * 2.2
             if first + 22 < 80:
