@@ -25,14 +25,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 WANTED = os.environ.get("TEST_FORK", "0" if os.environ.get("LONG") else "1") == "1"
-# coverage.py measures an interpreter from its start.
-FORKS = WANTED and sys.platform == "linux" and "COVERAGE_PROCESS_CONFIG" not in os.environ
 REQUEST_BYTES = 65_536
 # All of server.serve but that itself: it reads the catalogues, which modules of tests extend first.
 IMPORTED = (
     *("handlers.catalogue", "jobs.catalogue", "server.app", "server.stores", "server.workers"),
     *("state.embedded", "uvloop"),
 )
+
+
+def forks() -> bool:
+    """Whether servers are forked; coverage.py measures an interpreter from its start."""
+    return WANTED and sys.platform == "linux" and "COVERAGE_PROCESS_CONFIG" not in os.environ
 
 
 class Forked:

@@ -17,7 +17,7 @@ import aiohttp
 import socketio
 
 from tests.documented import contract
-from tests.forking import FORKS, Forked, fork
+from tests.forking import Forked, fork, forks
 
 ROOT = Path(__file__).resolve().parents[1]
 READY = re.compile(rb"Showdown is ready: (http://\S+?)/")
@@ -97,7 +97,7 @@ class Server:
 async def _run(
     module: str, command: str, environment: dict[str, str]
 ) -> asyncio.subprocess.Process | Forked:
-    if FORKS:
+    if forks():
         return await fork(module, command, environment)
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, command),
