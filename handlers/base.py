@@ -206,7 +206,6 @@ class Context:
     """One request: who asks, from where, and what he can reach."""
 
     world: World
-    request_id: str
     address: str
     signed_in: Caller | None = None
     connection: Connection | None = None

@@ -185,7 +185,7 @@ def build(
         reception=reception,
         addresses=addresses,
         metrics=metrics,
-        now=clock,
+        world=world,
     )
     api = Api(
         world=world,

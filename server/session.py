@@ -48,17 +48,13 @@ class Session:
         self.pid = pid
         self.socket = socket
         self.caller = caller
+        self.address = socket.address
         self.seating = True  # until Redis has said that it has the seat
         self.ending = False  # announced to the client
         self.ended = False  # taken out of everything
         self.credits = Credits(settings.limits.events_per_second, settings.limits.events_burst)
         self.refusals = Refusals(settings.limits)
         self._places = places
-
-    @property
-    def address(self) -> str:
-        """Where it comes from."""
-        return self.socket.address
 
     @property
     def connection(self) -> str:

@@ -102,7 +102,7 @@ class Node:
         self.told += [(posting.reason, posting.ref) for posting in postings]
 
     def anyone(self, address: str = HOME) -> Context:
-        return Context(self.world, "r1", address)
+        return Context(self.world, address)
 
     async def caller(self, answer: TokenAnswer) -> Context:
         """Whoever holds the answer's access token.
@@ -112,7 +112,7 @@ class Node:
         """
         claims = self.tokens.read(answer["access_token"])
         await self.tokens.check(claims)
-        return Context(self.world, "r1", HOME, signed_in=_caller(claims))
+        return Context(self.world, HOME, signed_in=_caller(claims))
 
     async def refresh(self, refresh_token: str) -> TokenAnswer:
         cmd = Refresh(refresh_token=refresh_token)
@@ -372,7 +372,7 @@ async def test_a_logout_cut_short_by_redis_is_finished_by_the_next_use(
     ctx = await node.caller(made)
     away = Node(RedisStore("redis://127.0.0.1:1/0", Redis()), documents, clock)
     with pytest.raises(DependencyUnavailable):
-        await handlers.logout(Nothing(), Context(away.world, "r1", HOME, ctx.signed_in))
+        await handlers.logout(Nothing(), Context(away.world, HOME, ctx.signed_in))
     assert away.publisher.closed == []
     with pytest.raises(TokenRevoked):
         await node.refresh(made["refresh_token"])
