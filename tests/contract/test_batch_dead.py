@@ -74,7 +74,7 @@ async def test_a_batch_whose_job_is_dead_is_cancelled_and_has_its_end(
     parts = {"economy": economy, "accounts": Players(), "publisher": told, "react": no_reactions}
     async with working((redis, documents), brief, parts=parts) as bench:
         caller = Caller("acc", "admin", "family", "token", 0, player_id="ann")
-        ctx = Context(bench.world, "request", "127.0.0.1", caller)
+        ctx = Context(bench.world, "127.0.0.1", caller)
         one = await order(payer, "k", ctx)
         first = await dead_job(bench, one)
         assert (await batches.get(one.batch_id)).ended_at is None
