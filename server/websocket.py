@@ -33,6 +33,9 @@ BINARY_FRAME = 0x82
 CLOSE_FRAME = 0x88
 PONG_FRAME = 0x8A
 
+# By opcode and size: nearly every answer is as short.
+SHORT_HEADS = [[bytes((0x80 | opcode, size)) for size in range(126)] for opcode in range(16)]
+
 # What reading comes to at the end of a connection, or of a client's sense.
 OVER = (EofStream, WebSocketError)
 
@@ -41,7 +44,7 @@ def websocket_frame(payload: bytes, opcode: int = TEXT_FRAME) -> bytes:
     """A complete, unmasked server-to-client frame (RFC 6455, 5.2)."""
     size = len(payload)
     if size < 126:
-        return bytes((opcode, size)) + payload
+        return SHORT_HEADS[opcode & 0xF][size] + payload
     if size < 65_536:
         return bytes((opcode, 126)) + size.to_bytes(2, "big") + payload
     return bytes((opcode, 127)) + size.to_bytes(8, "big") + payload
