@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from bench import processes
 from bench.base import (
     KILO,
     MEGA,
@@ -75,6 +76,8 @@ def slow(bench: Bench, side: str) -> Measure:
         with ExitStack() as stack:
             served = bench.fresh(bench.kinds[side], stack)
             load = bench.load(served, stack)
+            processes.sync(bench.stores, "everysec")  # the disk is not what is asked for
+            stack.callback(processes.sync, bench.stores, "always")
             (group,) = seat(load, bench.tokens(MEMBERS + STOPPED), 1)
             talk(load, group, bench.scale.slow_mb / 5)  # whatever that alone takes
             alone = talk(load, group, bench.scale.slow_mb / 5)

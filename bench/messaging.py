@@ -192,12 +192,12 @@ def fsync(bench: Bench, side: str) -> Measure:
     groups = seat(load, bench.tokens(30), 3)
 
     def measure() -> Numbers:
-        processes.redis_call(bench.stores, "CONFIG", "SET", "appendfsync", side)
+        processes.sync(bench.stores, side)
         load.settle(0.3)
         try:
             return closed_loop(load, served, groups, bench.scale.seconds, "chat:send", text=TEXT)
         finally:
-            processes.redis_call(bench.stores, "CONFIG", "SET", "appendfsync", "always")
+            processes.sync(bench.stores, "always")
 
     return measure
 

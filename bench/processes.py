@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ROOT / "bench" / "peers"
 START_SECONDS = 60.0
-QUIET_SECONDS = 8.0  # that a server may go on working after its clients left
+QUIET_SECONDS = 60.0  # that a server may go on working after its clients left
 QUIET_LOAD = 0.1  # of a core
 SECRET = "a secret of the bench, long enough for HS256"  # noqa: S105 - signs nothing real
 
@@ -203,11 +203,12 @@ def start_stock(stores: Stores) -> Served:
     return Served("python-socketio", *_start(command, "listening on"), stores.pids)
 
 
-def redis_call(stores: Stores, *command: str) -> None:
-    """Tell the stores' Valkey something."""
+def sync(stores: Stores, when: str) -> None:
+    """Have the stores' Valkey sync its append-only file `always`, or `everysec`."""
+    command = f"CONFIG SET appendfsync {when}"
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(stores.socket_path)
-        line.sendall(" ".join(command).encode() + b"\r\n")
+        line.sendall(command.encode() + b"\r\n")
         answer = line.recv(100)
     if answer != b"+OK\r\n":
         raise RuntimeError(f"{command}: {answer!r}")
