@@ -7,8 +7,9 @@ from contextlib import ExitStack
 
 from bench.base import OURS, Bench, Measure, Numbers, Scenario, closed_loop, room_name, seat
 from bench.client import Client, Group, Load
+from bench.processes import Served
 
-ROOMS, MEMBERS = 4, 100
+ROOMS, MEMBERS = 4, 100  # among the idle
 NODES = {"4 nodes": 4, "2 nodes": 2, "1 node": 1}
 CROWDS = {"19,000 idle": 19_000, "10,000 idle": 10_000, "1,000 idle": 1_000, "100 idle": 100}
 AT_ONCE = 500  # who leave
@@ -22,23 +23,36 @@ def per_delivery(numbers: Numbers) -> Numbers:
     return {**numbers, "store_us_per_delivery": stores}
 
 
-def nodes(bench: Bench, side: str) -> Measure:
+def nodes(size: int, rooms: int) -> Scenario:
     """Rooms whose members are spread over some nodes; the CPU is that of all of them."""
-    servers = [bench.fresh(bench.kinds[OURS], bench.stack) for _ in range(NODES[side])]
-    load, tokens = bench.load(servers[0], bench.stack), bench.tokens(MEMBERS)
-    groups = []
-    for _ in range(ROOMS):
-        members = []
-        for number, server in enumerate(servers):
-            load.port = server.port
-            members += load.connect(tokens[number :: len(servers)])
-        group = Group(room_name(), members, MEMBERS - 1)
-        load.ask_all(members, "chat:join", room=group.name)
-        groups.append(group)
-    first, *others = servers
-    first.others = [other.process.pid for other in others]
-    seconds = bench.scale.seconds
-    return lambda: per_delivery(closed_loop(load, first, groups, seconds, "chat:typing"))
+
+    def prepare(bench: Bench, side: str) -> Measure:
+        servers = [bench.fresh(bench.kinds[OURS], bench.stack) for _ in range(NODES[side])]
+        first, *others = servers
+        first.others = [other.process.pid for other in others]
+        load = bench.load(first, bench.stack)
+        groups = [spread(load, servers, bench.tokens(size)) for _ in range(rooms)]
+        seconds = bench.scale.seconds
+        return lambda: per_delivery(closed_loop(load, first, groups, seconds, "chat:typing"))
+
+    return Scenario(
+        name=f"nodes-{size}",
+        title=f"volatile broadcast, rooms of {size:,} over some nodes",
+        sides=(*NODES,),
+        metrics=METRICS,
+        prepare=prepare,
+    )
+
+
+def spread(load: Load, servers: Sequence[Served], tokens: Sequence[str]) -> Group:
+    """A room with as many members on each server."""
+    members: list[Client] = []
+    for number, server in enumerate(servers):
+        load.port = server.port
+        members += load.connect(tokens[number :: len(servers)])
+    group = Group(room_name(), members, len(members) - 1)
+    load.ask_all(members, "chat:join", room=group.name)
+    return group
 
 
 def crowd(bench: Bench, side: str) -> Measure:
@@ -70,9 +84,8 @@ def leave(load: Load, clients: Sequence[Client]) -> None:
 
 
 SCENARIOS = (
-    Scenario(
-        "nodes", "volatile broadcast, rooms of 100 over some nodes", (*NODES,), METRICS, nodes
-    ),
+    nodes(100, rooms=4),
+    nodes(1_000, rooms=1),
     Scenario(
         "crowd",
         "volatile broadcast, rooms of 100 among idle connections",
