@@ -194,7 +194,7 @@ async def login(cmd: Credentials, ctx: Context) -> TokenAnswer:
     account = await accounts.verify_login(cmd.username, cmd.password)
     await rates.login_succeeded(cmd.username, ctx.address)
     account.refuse_banned(ctx.now())
-    return await _signed_in(ctx, account, await accounts.first_character(account))
+    return _answer(ctx, *await ctx.world.entrance.sign_in(account))
 
 
 @route("POST", "/auth/refresh", Refresh, signed_in=False)
@@ -209,12 +209,11 @@ async def refresh(cmd: Refresh, ctx: Context) -> TokenAnswer:
     """
     family = cmd.refresh_token.partition(".")[0]
     await ctx.world.rates.refresh(family)
-    renewed = await ctx.world.accounts.rotate(cmd.refresh_token)
+    renewed = await ctx.world.entrance.refresh(cmd.refresh_token)
     if isinstance(renewed, Spent):
         await _cut_off(ctx, renewed.family)
         raise TokenRevoked
-    character = await ctx.world.accounts.first_character(renewed.account)
-    return _answer(ctx, renewed, character)
+    return _answer(ctx, *renewed)
 
 
 @route("POST", "/auth/logout", Nothing, status=204)

@@ -80,6 +80,10 @@ class Connection(Protocol):
         """The id of this very connection; after a reconnect it is another one."""
 
     @property
+    def first(self) -> bool:
+        """Whether the player had no other connection when this one came."""
+
+    @property
     def rooms(self) -> Collection[str]:
         """The rooms that the socket is in, with the prefixes of `rooms.py`."""
 
@@ -206,7 +210,6 @@ class Context:
     """One request: who asks, from where, and what he can reach."""
 
     world: World
-    request_id: str
     address: str
     signed_in: Caller | None = None
     connection: Connection | None = None

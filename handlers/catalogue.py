@@ -175,10 +175,8 @@ CATALOGUE = Catalogue(
     connected=(
         moderation.lay_mute,
         session.came,
-        friends.came,
-        duels.came,
-        matchmaking.came,
     ),
+    shown=(session.SHOWN, friends.SHOWN, duels.SHOWN, matchmaking.SHOWN),
     leaving=(chat.leave_rooms,),
     left=(session.went, duels.went, matchmaking.went),
     erasing=(

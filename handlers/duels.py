@@ -22,7 +22,7 @@ from game.notifications import challenged
 from handlers.base import Context, World
 from handlers.fights import SEED_BYTES, announce, begun, leave_queue, with_presence
 from handlers.payloads import Id, Key, Nothing, Payload
-from handlers.registry import command, periodic
+from handlers.registry import Shown, command, periodic
 from handlers.telling import notify_away
 from state.ids import new_id
 from state.live import Attendance, Left
@@ -268,13 +268,15 @@ async def active(_: Nothing, ctx: Context) -> MaybeDuelReply:
 # --- connections --------------------------------------------------------------------------
 
 
-async def came(ctx: Context) -> dict[str, Any]:
+async def _came(ctx: Context, duel: Duel | None) -> dict[str, Any]:
     """A player signed in: if he was missed in a duel he is back; he is shown where it stands."""
-    duel = await ctx.world.duels.open(ctx.player_id)
     if duel and duel.status == "active":
         await _note_presence(ctx.world, ctx.player_id, ctx.now())
         duel = await ctx.world.duels.open(ctx.player_id)
     return {"duel": view_for(duel, ctx.player_id) if duel else None}
+
+
+SHOWN = Shown(lambda ctx: ctx.world.duels.ask_open(ctx.player_id), _came)
 
 
 async def went(world: World, left: Left) -> None:

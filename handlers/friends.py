@@ -17,7 +17,7 @@ from game.friends import Side, TieState
 from game.notifications import news
 from handlers.base import Context, World
 from handlers.payloads import Id, Nothing, Payload
-from handlers.registry import command
+from handlers.registry import Shown, command
 from handlers.telling import notify
 from state.friends import Change, Related, Rule
 from state.live import PresenceView
@@ -133,9 +133,12 @@ async def unblock(cmd: OtherPlayer, ctx: Context) -> FriendsReply:
     return await _change(cmd, ctx, rules.unblock)
 
 
-async def came(ctx: Context) -> dict[str, Any]:
-    """A player signed in: how many wait for his answer."""
-    return {"friend_requests": await ctx.world.friends.requests(ctx.player_id)}
+async def _show_requests(ctx: Context, kept: str | None) -> dict[str, Any]:
+    return {"friend_requests": await ctx.world.friends.requests(ctx.player_id, kept)}
+
+
+SHOWN = Shown(lambda ctx: ctx.world.friends.ask_requests(ctx.player_id), _show_requests)
+"""How many wait for his answer."""
 
 
 async def part(world: World, player_id: str) -> None:

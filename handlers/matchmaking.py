@@ -21,7 +21,7 @@ from game.matchmaking import Ticket
 from handlers.base import Context, World
 from handlers.fights import SEED_BYTES, MatchView, Reason, announce, begun, leave_queue, tell_left
 from handlers.payloads import Empty, Payload
-from handlers.registry import command, periodic
+from handlers.registry import Shown, command, periodic
 from state.live import Left
 from state.matches import Pair, Waiting
 
@@ -85,12 +85,15 @@ def _view(waiting: Waiting) -> MatchView:
     )
 
 
-async def came(ctx: Context) -> dict[str, Any]:
+async def _came(ctx: Context, ticket: Any) -> dict[str, Any]:
     """Who comes back in time has kept his place, and is shown it."""
-    waiting = await ctx.world.ladder.matches.of(ctx.player_id)
+    waiting = await ctx.world.ladder.matches.waiting(ticket)
     if waiting:
         await _note_presence(ctx.world, ctx.player_id)
     return {"match": _view(waiting) if waiting else None}
+
+
+SHOWN = Shown(lambda ctx: ctx.world.ladder.matches.ask_ticket(ctx.player_id), _came)
 
 
 async def went(world: World, left: Left) -> None:

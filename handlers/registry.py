@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 from pydantic import TypeAdapter
 
 from handlers.base import Context, Erase, Export, World
 from handlers.payloads import P
+from state.connect import Question
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -146,6 +147,15 @@ class ServerEvent:
     recovered: bool = True
 
 
+class Shown(NamedTuple):
+    """Something that a client is shown when it comes: what Redis is asked for it, in one round
+    trip with all others' questions, and what of `resume` the answer comes to.
+    """
+
+    ask: Callable[[Context], Question]
+    tell: Callable[[Context, Any], Awaitable[dict[str, Any]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """Everything that is registered. Hooks run in their order."""
@@ -155,6 +165,8 @@ class Catalogue:
     events: tuple[ServerEvent, ...] = ()
     connected: tuple[Callable[[Context], Awaitable[dict[str, Any] | None]], ...] = ()
     """After a socket was accepted: what each returns goes into `session:ready`'s `resume`."""
+    shown: tuple[Shown, ...] = ()
+    """After them, and into the same."""
     leaving: tuple[Callable[[World, str], Awaitable[None]], ...] = ()
     """When a socket is gone, with its connection's id; again, maybe, when that was cut short."""
     left: tuple[Callable[[World, Any], Awaitable[None]], ...] = ()

@@ -13,7 +13,7 @@ from game.errors import Forbidden
 from handlers.base import Context, World
 from handlers.fights import MatchView
 from handlers.payloads import Payload
-from handlers.registry import command
+from handlers.registry import Shown, command
 from state.live import Left
 
 
@@ -97,9 +97,18 @@ async def refresh(cmd: RefreshSession, ctx: Context) -> SessionReply:
 
 
 async def came(ctx: Context) -> dict[str, Any]:
-    """A socket signed in: whoever watches the player is told."""
-    await ctx.world.publisher.presence_changed([ctx.player_id])
-    return {"muted_until": await ctx.world.chat.muted_until(ctx.player_id)}
+    """A socket signed in: with a player's first one, whoever watches him is told."""
+    if ctx.socket.first:
+        await ctx.world.publisher.presence_changed([ctx.player_id])
+    return {}
+
+
+async def _show_mute(_: Context, until: int | None) -> dict[str, Any]:
+    return {"muted_until": until}
+
+
+SHOWN = Shown(lambda ctx: ctx.world.chat.ask_mute(ctx.player_id), _show_mute)
+"""Until when he may not speak."""
 
 
 async def went(world: World, left: Left) -> None:

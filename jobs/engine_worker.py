@@ -115,6 +115,7 @@ class _Worker(bullmq.Worker):
     """
 
     limitUntil: int  # noqa: N815 - BullMQ's name
+    stalledCheckTimer: Any = None  # noqa: N815 - and here
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -149,6 +150,16 @@ class _Worker(bullmq.Worker):
         except Exception as error:  # noqa: BLE001 - whatever it is, it is over
             self.emit("error", error)
         self.closed = True
+
+    async def let_go(self) -> None:
+        """End, within a bound, whatever may ask Redis when its loop has ended."""
+        self.cancelProcessing()
+        asking = set(self.processing)
+        if timer := self.stalledCheckTimer:
+            timer.stop()
+            asking.add(timer._task)  # noqa: SLF001 - BullMQ cancels it and does not look after it
+        if asking:
+            await asyncio.wait(asking, timeout=FORCE_SECONDS)
 
     async def getNextJob(self, token: str) -> Any:  # noqa: N802 - BullMQ's name
         """As BullMQ, but while the queue is empty one of us waits, where BullMQ lets every
@@ -190,6 +201,12 @@ def _pause(refusals: int) -> float:
 async def _hand_back(job: Any, token: str) -> None:
     with suppress(TypeError):  # it is somebody else's already
         await job.moveToDelayed(round(time.time() * 1000), token)
+
+
+async def _hang_up(worker: _Worker, redis: Any) -> None:
+    """Close its lines, once nobody is left who would open others."""
+    await worker.let_go()
+    await redis.aclose()
 
 
 class Worker:
@@ -238,8 +255,11 @@ class Worker:
             if not worker.closing or (me and me.cancelling()):
                 raise  # else it was only `_cut`
         finally:
-            await self._end(worker)
-            await redis.aclose()
+            try:
+                await self._end(worker)
+            finally:
+                # In a task of its own: a cancellation that comes now shall leave no line open.
+                await asyncio.shield(_hang_up(worker, redis))
         me = asyncio.current_task()
         if me and me.cancelling():  # BullMQ swallows a cancellation that comes as it ends
             raise asyncio.CancelledError

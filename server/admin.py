@@ -36,7 +36,7 @@ PAGES = {"queues": OPERATORS, "moderation": MODERATORS}
 SAFE = frozenset({"GET", "HEAD"})
 NOT_IN = (Unauthenticated, TokenExpired, TokenRevoked, Banned, Forbidden)
 
-Work = Callable[[web.Request, str], Awaitable[web.Response]]
+Work = Callable[[web.Request], Awaitable[web.Response]]
 
 
 class SessionAnswer(TypedDict):
@@ -94,7 +94,7 @@ class Admin:
                 "route",
                 f"{request.method} {request.path}",
                 request_id,
-                lambda: work(request, request_id),
+                lambda: work(request),
             )
             if outcome.error:
                 return problem(outcome.error, request_id)
@@ -132,7 +132,7 @@ class Admin:
 
     # Pages
 
-    async def _page(self, request: web.Request, _: str) -> web.Response:
+    async def _page(self, request: web.Request) -> web.Response:
         """A page, or the way to where the visitor belongs."""
         name = request.path.removeprefix("/admin").strip("/")
         try:
@@ -148,11 +148,11 @@ class Admin:
 
     # The session
 
-    async def _sign_in(self, request: web.Request, request_id: str) -> web.Response:
+    async def _sign_in(self, request: web.Request) -> web.Response:
         """Begin a session, by the same sign-in as players': its limits, its lock-out."""
         self._only_own(request)
         command = cast("accounts.Credentials", await self._requests.read(accounts.login, request))
-        ctx = Context(self._world, request_id, self._addresses.of(request))
+        ctx = Context(self._world, self._addresses.of(request))
         answer = await accounts.login(command, ctx)
         caller = await self._authenticator.holder(answer["access_token"])
         if caller.role not in STAFF:
@@ -162,15 +162,15 @@ class Admin:
         secure = request.headers["Origin"].startswith("https://")
         return await self._renewed(caller, SECURE_COOKIE if secure else COOKIE)
 
-    async def _session(self, request: web.Request, _: str) -> web.Response:
+    async def _session(self, request: web.Request) -> web.Response:
         """Tell who is signed in, and let the session go on for an access token's life."""
         return await self._renewed(await self._caller(request), _cookie(request)[0])
 
-    async def _sign_out(self, request: web.Request, request_id: str) -> web.Response:
+    async def _sign_out(self, request: web.Request) -> web.Response:
         """End the session, wherever its cookie may be by now."""
         caller = await self._caller(request)
         address = self._addresses.of(request)
-        await accounts.logout(Nothing(), Context(self._world, request_id, address, caller))
+        await accounts.logout(Nothing(), Context(self._world, address, caller))
         response = web.Response(status=204)
         _keep(response, _cookie(request)[0], "", 0)
         return response

@@ -88,7 +88,7 @@ class Api:
         async def handle(request: web.Request) -> web.Response:
             request_id = new_request_id()
             outcome = await self._boundary.guard(
-                "route", name, request_id, lambda: self._run(route, request, request_id, asks)
+                "route", name, request_id, lambda: self._run(route, request, asks)
             )
             if outcome.error:
                 return problem(outcome.error, request_id)
@@ -96,13 +96,11 @@ class Api:
 
         return handle
 
-    async def _run(
-        self, route: Route[Any], request: web.Request, request_id: str, who: Who
-    ) -> bytes:
+    async def _run(self, route: Route[Any], request: web.Request, who: Who) -> bytes:
         caller = self._admit(await who(request), route.roles) if route.signed_in else None
         address = self._addresses.of(request)
         command = await self._requests.read(route, request)
-        ctx = Context(self._world, request_id, address, caller)
+        ctx = Context(self._world, address, caller)
         reply = await (run_noted(route, command, ctx) if route.noted else route(command, ctx))
         if route.media != JSON:
             return str(reply).encode()

@@ -127,6 +127,7 @@ def build(
     )
     accounts = Accounts(documents, settings, clock)
     economy = Economy.build(documents, duels, settings, clock)
+    friends = Friends(documents, settings.social, clock)
     tokens = Tokens(redis, stores.secret, settings, clock)
     world = World(
         settings=settings,
@@ -134,7 +135,7 @@ def build(
         accounts=accounts,
         profiles=Profiles(documents, accounts, settings, clock),
         tokens=tokens,
-        entrance=Entrance(accounts, tokens, copies),
+        entrance=Entrance(accounts, friends, tokens, copies),
         rates=Rates(redis, settings),
         live=Live(redis, settings.limits, node, settings.nodes.lease_seconds),
         chat=Chat(redis, settings),
@@ -142,7 +143,7 @@ def build(
         duels=duels,
         outbound=Outbound.build(documents, settings, clock),
         ways=_ways(settings, metrics, stores.secret.get_secret_value()),
-        friends=Friends(documents, settings.social, clock),
+        friends=friends,
         economy=economy,
         moderation=Moderation.build(documents, clock, metrics.open_reports.set),
         operations=OperationsLog(documents, clock),
@@ -175,6 +176,7 @@ def build(
         publisher=publisher,
         authenticator=authenticator,
         metrics=metrics,
+        ask=redis.ask,
     )
     sockets = SocketServer(
         limits=settings.limits,
@@ -185,7 +187,7 @@ def build(
         reception=reception,
         addresses=addresses,
         metrics=metrics,
-        now=clock,
+        world=world,
     )
     api = Api(
         world=world,

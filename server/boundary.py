@@ -1,4 +1,4 @@
-"""The one boundary: every event, route, hook and background run goes through `guard`.
+"""The one boundary: every event, route, hook and background run goes through `Boundary.run`.
 
 Expected refusals are one log line; anything else is logged once with its trace, counted,
 and answered with `internal` and a request id that finds the log line. Nothing that a
@@ -11,12 +11,11 @@ import asyncio
 import itertools
 import secrets
 import time
-import types
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -30,17 +29,18 @@ from game.errors import (
     Internal,
     ValidationFailed,
 )
-from server.metrics import Metrics
+from server.metrics import Metrics, Tally
 
 IDLE_SECONDS = 0.02  # between two looks whether the last request is done
 
 T = TypeVar("T")
-Work: TypeAlias = Generator[Any, Any, Any]
 
 log = get_logger(__name__)
 
-_run = secrets.token_hex(4)
-_count = itertools.count(1)
+_process = secrets.token_hex(4)
+
+new_request: Callable[[], int] = itertools.count(1).__next__
+"""The number of a request; most need no more of an id than that."""
 
 
 @dataclass(slots=True)  # frozen costs a microsecond each
@@ -51,9 +51,14 @@ class Outcome:
     error: GameError | None = None
 
 
-def new_request_id() -> str:
+def request_id(number: int) -> str:
     """Unique over processes; short enough to be read out on the telephone."""
-    return f"{_run}-{next(_count):x}"
+    return f"{_process}-{number:x}"
+
+
+def new_request_id() -> str:
+    """The id of a request whose answer shows it."""
+    return request_id(new_request())
 
 
 def error_object(error: GameError, request_id: str) -> ErrorObject:
@@ -75,12 +80,19 @@ def error_object(error: GameError, request_id: str) -> ErrorObject:
 
 
 @dataclass(slots=True, eq=False)
-class Running:
-    """A handler at work: its task, and when its time is over (the clock of the loop)."""
+class Entry:
+    """What is called through the boundary.
 
-    task: asyncio.Task[Any]
-    due: float
-    expired: bool = False
+    `kind` (event, route, hook, task or job) and `name` are the labels of its metrics;
+    `limited` says whether the handlers' time-out applies; `shape` makes of what the call
+    returned what the boundary returns.
+    """
+
+    kind: str
+    name: str
+    tally: Tally
+    limited: bool = True
+    shape: Callable[[Any], Any] | None = None
 
 
 class Boundary:
@@ -93,13 +105,20 @@ class Boundary:
     def __init__(self, metrics: Metrics, handler_seconds: float) -> None:
         self._metrics = metrics
         self._seconds = handler_seconds
-        self._running: set[Running] = set()
+        self._runs = itertools.count()
+        # All have the same time, so whose time is over first is the first in here.
+        self._at_work: dict[int, tuple[asyncio.Task[Any] | None, float]] = {}
+        self._late: set[int] = set()
         self._watch: asyncio.TimerHandle | None = None
 
     @cached_property
     def _loop(self) -> asyncio.AbstractEventLoop:
         # Before Python 3.12 every get_running_loop is a system call (getpid).
         return asyncio.get_running_loop()
+
+    def event(self, name: str, shape: Callable[[Any], Any]) -> Entry:
+        """The entry of an event, whose calls do not look for their metrics."""
+        return Entry("event", name, self._metrics.tally("event", name), shape=shape)
 
     async def guard(
         self,
@@ -109,98 +128,89 @@ class Boundary:
         call: Callable[[], Awaitable[Any]],
         *,
         limited: bool = True,
-        shape: Callable[[Any], Any] | None = None,
     ) -> Outcome:
-        """Run a call to its outcome; only the cancellation of the caller's own task leaves.
+        """Run a call that is not made so often that its entry is kept."""
+        entry = Entry(kind, name, self._metrics.tally(kind, name), limited)
+        value = await self.run(entry, request_id, call)
+        return Outcome(error=value) if isinstance(value, GameError) else Outcome(value)
 
-        Args:
-            kind: event, route, hook or task; with `name`, the labels of its metrics.
-            limited: whether the handler's time-out applies.
-            shape: makes the outcome's value of what the call returned.
+    async def run(
+        self, entry: Entry, request: int | str, call: Callable[..., Awaitable[Any]], *args: Any
+    ) -> Any | GameError:
+        """Run a call to what it returns, or to its error; nothing is raised but the
+        cancellation of the caller's own task. `request` is its number or its id.
         """
         started = time.monotonic()
+        run, limited, code = next(self._runs), entry.limited, "ok"
+        if limited:
+            self._at_work[run] = asyncio.current_task(self._loop), started
+            if self._watch is None:
+                self._watch = self._loop.call_at(started + self._seconds, self._look)
         try:
-            if limited:
-                work = call().__await__()
-                try:
-                    waits_for = next(work)
-                except StopIteration as done:  # most wait for nothing, and need no watch
-                    value = done.value
-                else:
-                    value = await self._watched(work, waits_for, started)
-            else:
-                value = await call()
-            outcome = Outcome(shape(value) if shape else value)
-        except GameError as error:
-            outcome = Outcome(error=error)
-            log.info("refused", kind=kind, name=name, request_id=request_id, code=error.code)
-        except BaseException as error:
-            if _cancelled_from_outside(error):
-                raise
-            outcome = Outcome(error=Internal())
-            log.exception("failed", kind=kind, name=name, request_id=request_id)
-        self._count(kind, name, outcome, time.monotonic() - started)
-        return outcome
+            try:
+                value = await call(*args)
+            finally:
+                if limited and self._at_work.pop(run, None) is None:
+                    self._end_late(run)
+            if entry.shape:
+                value = entry.shape(value)
+        except BaseException as error:  # noqa: BLE001 - what is not the call's is raised again
+            value = _refusal(error, entry, request)
+            code = value.code
+        entry.tally.add(code, time.monotonic() - started)
+        return value
 
-    async def _watched(self, work: Work, waits_for: object, started: float) -> object:
-        running = self._begin(started)
-        try:
-            return await _rest(work, waits_for)
-        finally:
-            self._end(running)
-
-    def _begin(self, now: float) -> Running:
-        loop = self._loop
-        task = cast("asyncio.Task[Any]", asyncio.current_task(loop))
-        running = Running(task, now + self._seconds)
-        self._running.add(running)
-        if self._watch is None:
-            self._watch = loop.call_at(running.due, self._look)
-        return running
-
-    def _end(self, running: Running) -> None:
+    def _end_late(self, run: int) -> None:
         """Take our cancellation back and say what it was, unless there is another's too."""
-        self._running.discard(running)
-        if running.expired and not running.task.uncancel():
+        self._late.discard(run)
+        task = asyncio.current_task()
+        if task and not task.uncancel():
             raise HandlerTimeout
 
     def _look(self) -> None:
         """Cancel the handlers whose time is over."""
         self._watch = None
-        loop = asyncio.get_running_loop()
-        for running in self._running:
-            if running.due <= loop.time() and not running.expired:
-                running.expired = True
-                running.task.cancel()
-        due = [running.due for running in self._running if not running.expired]
-        if due:
-            self._watch = loop.call_at(min(due), self._look)
-
-    def _count(self, kind: str, name: str, outcome: Outcome, seconds: float) -> None:
-        code = outcome.error.code if outcome.error else "ok"
-        self._metrics.count_request(kind, name, code, seconds)
+        over = self._loop.time() - self._seconds
+        while self._at_work:
+            run, (task, started) = next(iter(self._at_work.items()))
+            if started > over:
+                self._watch = self._loop.call_at(started + self._seconds, self._look)
+                return
+            del self._at_work[run]
+            self._late.add(run)
+            if task:
+                task.cancel()
 
     async def wait_idle(self, seconds: float) -> bool:
         """Wait until no request is being handled; False when the time is over first."""
         deadline = time.monotonic() + seconds
-        while self._running and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
+        while self._busy and time.monotonic() < deadline:  # noqa: ASYNC110 - once, at the end
             await asyncio.sleep(IDLE_SECONDS)
-        return not self._running
+        return not self._busy
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._at_work or self._late)
 
 
-@types.coroutine
-def _rest(work: Work, waits_for: object) -> Work:
-    """Go on with work that was begun by hand, as `await` would."""
-    try:
-        while True:
-            try:
-                answer = yield waits_for
-            except BaseException as error:  # noqa: BLE001 - the work's to deal with
-                waits_for = work.throw(error)
-            else:
-                waits_for = work.send(answer)
-    except StopIteration as done:
-        return done.value
+def _refusal(error: BaseException, entry: Entry, request: int | str) -> GameError:
+    """What the client is told of what was raised.
+
+    Raises:
+        BaseException: it was not the call's.
+    """
+    if not isinstance(error, GameError) and _cancelled_from_outside(error):
+        raise error
+    said = {
+        "kind": entry.kind,
+        "name": entry.name,
+        "request_id": request if isinstance(request, str) else request_id(request),
+    }
+    if isinstance(error, GameError):
+        log.info("refused", code=error.code, **said)
+        return error
+    log.error("failed", exc_info=error, **said)
+    return Internal()
 
 
 def _cancelled_from_outside(error: BaseException) -> bool:

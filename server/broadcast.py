@@ -120,22 +120,28 @@ class Adapter:
         self._proven = 0  # ms: whatever was published before was handed on
         self._last = 0  # the newest id that was handed on
 
-    async def open(self, room: str) -> None:
-        """Hear of a room; returned, nothing that is published to it is missed.
+    def ask(self, room: str) -> asyncio.Future[None]:
+        """Begin to hear of a room; once done, nothing that is published to it is missed."""
+        name = channel(room)
+        asked = self._confirmed.get(name)
+        if asked is None:
+            asked = self._confirmed[name] = asyncio.get_running_loop().create_future()
+            if self._line:
+                self._line.add([name])
+        return asked
+
+    async def open(self, *rooms: str) -> None:
+        """Hear of rooms; returned, nothing that is published to them is missed.
 
         Raises:
             DependencyUnavailable: Redis is away.
         """
-        name = channel(room)
-        if name not in self._confirmed:
-            self._confirmed[name] = asyncio.get_running_loop().create_future()
-            if self._line:
-                self._line.add([name])
-        try:
-            async with asyncio.timeout(CONFIRM_SECONDS):
-                await asyncio.shield(self._confirmed[name])
-        except TimeoutError:
-            raise DependencyUnavailable(retry_after=1.0) from None
+        waiting = [asked for asked in map(self.ask, rooms) if not asked.done()]
+        if not waiting:
+            return
+        _, late = await asyncio.wait(waiting, timeout=CONFIRM_SECONDS)
+        if late:
+            raise DependencyUnavailable(retry_after=1.0)
 
     def close(self, room: str) -> None:
         """Hear of a room no more."""

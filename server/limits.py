@@ -31,11 +31,14 @@ class Credits:
             RateLimited: none is left; `retry_after` is exact.
         """
         now = self._now()
-        self._left = min(self._burst, self._left + (now - self._then) * self._per_second)
+        left = self._left + (now - self._then) * self._per_second
+        if left > self._burst:  # noqa: PLR1730 - min() takes as long as all the rest
+            left = self._burst
         self._then = now
-        if self._left < 1:
-            raise RateLimited(retry_after=(1 - self._left) / self._per_second)
-        self._left -= 1
+        if left < 1:
+            self._left = left
+            raise RateLimited(retry_after=(1 - left) / self._per_second)
+        self._left = left - 1
 
 
 class Requests:

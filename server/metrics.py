@@ -152,12 +152,12 @@ class Metrics:
         )
         self.archived = Counter("showdown_chat_archived_total", "Messages archived.", **made)
 
-    def count_request(self, kind: str, name: str, outcome: str, seconds: float) -> None:
-        """One event, route, hook or background run."""
+    def tally(self, kind: str, name: str) -> Tally:
+        """The counts of an event, route, hook or background run."""
         tally = self._requests.get((kind, name))
         if tally is None:
             tally = self._requests[kind, name] = Tally()
-        tally.add(outcome, seconds)
+        return tally
 
     def count_deliveries(self, number: int) -> None:
         """One event was put on so many sockets."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeAlias, cast
@@ -28,6 +28,7 @@ from server.metrics import Metrics
 from server.packets import Message
 from server.session import Places, Session
 from server.transport import GameSocket
+from state.connect import Question
 from state.live import Seat
 from state.recovery import Event, Taken, new_pid
 
@@ -60,6 +61,7 @@ class Reception:
         publisher: RoomPublisher,
         authenticator: Authenticator,
         metrics: Metrics,
+        ask: Callable[[Sequence[Question]], Awaitable[list[Any]]],
     ) -> None:
         self.draining = False
         self.on_census: Callable[[dict[str, Any]], None]  # server/bootstrap.py sets it
@@ -74,14 +76,11 @@ class Reception:
         self._publisher = publisher
         self._authenticator = authenticator
         self._metrics = metrics
-
-    def context(self, session: Session, request_id: str) -> Context:
-        """What a handler is given for a request of this session."""
-        return Context(self._world, request_id, session.address, session.caller, session)
+        self._ask = ask
 
     # Coming
 
-    async def sign_in(self, socket: GameSocket, auth: Any, request_id: str) -> list[Message]:
+    async def sign_in(self, socket: GameSocket, auth: Any) -> list[Message]:
         """Let a socket in, to its former session if it can be taken up again; returns what
         it is sent first, in this order.
 
@@ -95,27 +94,29 @@ class Reception:
         caller = await self._authenticator.connect(auth)
         taken = await self._claim(auth, caller, socket.sid)
         if taken:
-            welcome = await self._take_up(socket, caller, taken, auth["pid"], request_id)
+            welcome = await self._take_up(socket, caller, taken, auth["pid"])
             if welcome:
                 self._metrics.recoveries.labels("recovered").inc()
                 return welcome
             await self.take_back(socket, for_good=True)
         elif "pid" in auth:
             self._metrics.recoveries.labels("refused").inc()
-        return await self._begin(socket, caller, request_id)
+        return await self._begin(socket, caller)
 
-    async def _begin(self, socket: GameSocket, caller: Caller, request_id: str) -> list[Message]:
+    async def _begin(self, socket: GameSocket, caller: Caller) -> list[Message]:
         """A new session."""
         session = self._session(socket, caller, self._new_sid(socket), new_pid())
         own = [rooms.player(caller.player_id)]
         if caller.role == "admin":
             own.append(rooms.admins())
+        session.approach(*own)
         await self._sit_down(session)
-        await self._places.recovery.open(
+        # What was heard before its beginning is told by what it is shown then.
+        socket.after = await self._places.recovery.open(
             session.pid, session.sid, session.connection, caller.player_id, own
         )
         await session.enter(*own)
-        ready = await self._ready(session, request_id, recovered=False)
+        ready = await self._ready(session, recovered=False)
         return [_connected(session), ready]
 
     async def _claim(self, auth: Any, caller: Caller, connection: str) -> Taken | None:
@@ -130,7 +131,7 @@ class Reception:
         )
 
     async def _take_up(
-        self, socket: GameSocket, caller: Caller, taken: Taken, pid: str, request_id: str
+        self, socket: GameSocket, caller: Caller, taken: Taken, pid: str
     ) -> list[Message] | None:
         """The former session, with what it missed; None if something of that is lost."""
         await self._clear(taken)
@@ -144,7 +145,7 @@ class Reception:
         socket.after = missed.last  # what is heard live goes on from here
         await self._rejoin_chat(session, taken)
         mine = [event for event in missed.events if event.skip != session.sid]
-        ready = await self._ready(session, request_id, recovered=True)
+        ready = await self._ready(session, recovered=True)
         return [_connected(session), *map(_message, mine), ready]
 
     async def _clear(self, taken: Taken) -> None:
@@ -180,16 +181,20 @@ class Reception:
             account_id=caller.account_id,
             address=session.address,
         )
-        await self._world.live.join(seat)
-        session.seating = False
+        joined = await self._world.live.join(seat)
+        session.seating, session.first = False, joined.sockets == 1
         session.enter_own()
 
-    async def _ready(self, session: Session, request_id: str, *, recovered: bool) -> Message:
+    async def _ready(self, session: Session, *, recovered: bool) -> Message:
         """What a client needs to show the truth, recovered or not."""
-        context = self.context(session, request_id)
+        context = Context(self._world, session.address, session.caller, session)
         resume: dict[str, Any] = {"rooms": _chat_rooms(session), "duel": None, "muted_until": None}
         for hook in self._catalogue.connected:
             resume |= await hook(context) or {}
+        shown = self._catalogue.shown
+        answers = await self._ask([one.ask(context) for one in shown])
+        for one, answer in zip(shown, answers, strict=True):
+            resume |= await one.tell(context, answer)
         caller = session.caller
         ready = SessionReady(
             player={"id": caller.player_id, "name": caller.name, "role": caller.role},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
@@ -48,17 +47,14 @@ class Session:
         self.pid = pid
         self.socket = socket
         self.caller = caller
+        self.address = socket.address
         self.seating = True  # until Redis has said that it has the seat
+        self.first = False  # of its player's connections, when it was seated
         self.ending = False  # announced to the client
         self.ended = False  # taken out of everything
         self.credits = Credits(settings.limits.events_per_second, settings.limits.events_burst)
         self.refusals = Refusals(settings.limits)
         self._places = places
-
-    @property
-    def address(self) -> str:
-        """Where it comes from."""
-        return self.socket.address
 
     @property
     def connection(self) -> str:
@@ -78,14 +74,15 @@ class Session:
 
     async def enter(self, *names: str) -> None:
         """Enter rooms that the session's record has already."""
-        if self.ended:
-            return
+        if not self.ended:
+            self.approach(*names)
+            await self._places.adapter.open(*names)
+
+    def approach(self, *names: str) -> None:
+        """Begin to enter rooms; what they are told is heard soon."""
         for room in names:
             self._places.hub.add(self.sid, self.socket, room)
-        if len(names) == 1:  # a task less for each connection
-            await self._places.adapter.open(names[0])
-        else:
-            await asyncio.gather(*map(self._places.adapter.open, names))
+            self._places.adapter.ask(room)
 
     async def leave(self, room: str) -> None:
         """Leave a room."""

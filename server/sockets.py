@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable
 
 import orjson
 import socketio
@@ -22,15 +20,13 @@ from game.errors import (
     Internal,
     MalformedPayload,
     NotFound,
-    PayloadTooLarge,
-    RateLimited,
-    TokenExpired,
-    UnknownEvent,
 )
-from handlers.registry import Catalogue, Command
+from handlers.base import World
+from handlers.registry import Catalogue
 from server import wire
-from server.boundary import Boundary, error_object, new_request_id, valid
+from server.boundary import Boundary, error_object, new_request_id
 from server.broadcast import NAMESPACE, Clients, event_packet
+from server.dispatch import Dispatch
 from server.engine import Engine
 from server.http_address import Addresses
 from server.metrics import Metrics
@@ -38,21 +34,6 @@ from server.packets import Message
 from server.reception import Reception
 from server.session import Session
 from server.transport import CLOSE_SECONDS, GameSocket
-
-ATTACHMENTS = 8  # of one binary event; none of ours has any
-
-
-@dataclass(slots=True)
-class Announced:
-    """A binary event whose attachments are to come.
-
-    None of ours takes any. So its body is left as it is: what stands there for binary
-    data is an object where none fits, and does not validate.
-    """
-
-    body: Any
-    ack_id: int | None
-    missing: int
 
 
 class SocketServer(socketio.AsyncServer):
@@ -71,7 +52,7 @@ class SocketServer(socketio.AsyncServer):
         reception: Reception,
         addresses: Addresses,
         metrics: Metrics,
-        now: Callable[[], int],
+        world: World,
     ) -> None:
         super().__init__(
             client_manager=clients,
@@ -84,13 +65,18 @@ class SocketServer(socketio.AsyncServer):
         self.reception = reception
         self._seated = reception.seated
         self._limits = limits
-        self._depth = limits.json_depth + 1  # in the array of the name and the argument
-        self._commands = {command.event: command for command in catalogue.commands}
         self._boundary = boundary
         self._metrics = metrics
-        self._now = now
         self._waiting: dict[str, asyncio.TimerHandle] = {}  # engine sids not signed in yet
-        self._announced: dict[str, Announced] = {}  # by engine sid
+        self._dispatch = Dispatch(
+            catalogue=catalogue,
+            boundary=boundary,
+            reception=reception,
+            world=world,
+            limits=limits,
+            metrics=metrics,
+            control=self._control,
+        )
         self.eio.on_message = self._on_message
         self.eio.on_disconnect = self._on_disconnect
         self.eio.on_overflow = self._on_overflow
@@ -123,14 +109,14 @@ class SocketServer(socketio.AsyncServer):
 
     # Messages
 
-    def _on_message(self, socket: GameSocket, data: str | bytes) -> Coroutine[Any, Any, None]:
+    def _on_message(self, socket: GameSocket, data: str | bytes) -> Awaitable[None]:
         # Of the right coroutine straight away: each one between costs every event a little.
         session = self._seated.get(socket)
         if session is None:
             return self._before_sign_in(socket, data)
         if isinstance(data, str):
-            return self._packet(session, data)
-        return self._attachment(session, data)
+            return self._dispatch.packet(session, data)
+        return self._dispatch.attachment(session, data)
 
     async def _before_sign_in(self, socket: GameSocket, data: str | bytes) -> None:
         """Only CONNECT is listened to; anything else ends the connection, as on Node."""
@@ -142,141 +128,19 @@ class SocketServer(socketio.AsyncServer):
         else:
             await self._connect(socket, str(data), head)
 
-    def _packet(self, session: Session, packet: str) -> Coroutine[Any, Any, None]:
-        """Take one packet of a signed-in client; what is to be awaited is the rest of it."""
-        plain = wire.event_head(packet)
-        if plain is None:
-            return self._other_packet(session, packet)
-        request_id = new_request_id()
-        start, ack_id = plain
-        try:
-            session.credits.take()
-            self._check_size(packet)
-            body = wire.read_json(packet, start, self._depth)
-            command, argument = self._asked(session, body)
-        except GameError as error:
-            self._refused(session, ack_id, error, request_id)
-            return _nothing()
-        return self._do(session, command, argument, ack_id, request_id)
-
-    async def _other_packet(self, session: Session, packet: str) -> None:
-        """Take a packet that is no event, or is written in an unusual way."""
-        request_id = new_request_id()
-        head = wire.try_head(packet)
-        try:
-            session.credits.take()  # junk costs as much as anything else
-            if head is None:
-                raise MalformedPayload("This is not a Socket.IO packet.")
-            self._check_size(packet)
-            if head.type == wire.EVENT and head.namespace == NAMESPACE:
-                body = wire.read_json(packet, head.start, self._depth)
-                event = self._event(session, body, head.ack_id, request_id)
-            else:
-                event = self._no_event(session, packet, head)
-            await event
-        except GameError as error:
-            self._refused(session, head.ack_id if head else None, error, request_id)
-
-    def _check_size(self, packet: str) -> None:
-        limit = self._limits.message_bytes
-        # Only a message near the limit is encoded to be measured.
-        if len(packet) * 4 > limit and len(packet.encode()) > limit:
-            raise PayloadTooLarge(f"A message may have {limit} bytes.")
-
-    async def _no_event(self, session: Session, packet: str, head: wire.Head) -> None:
+    async def _control(self, session: Session, packet: str, head: wire.Head) -> None:
+        """Take a packet that is no event of ours."""
         if head.type == wire.DISCONNECT and head.namespace == NAMESPACE:
             await self.reception.leave(session, for_good=True)
             self._wait_for_sign_in(session.socket)
         elif head.type == wire.ACK and head.ack_id is not None:
-            body = wire.read_json(packet, head.start, self._depth)
+            body = wire.read_json(packet, head.start, self._limits.json_depth)
             await self._handle_ack(session.socket.sid, NAMESPACE, head.ack_id, body)
         elif head.type == wire.CONNECT and head.namespace != NAMESPACE:
             error = NotFound("Only the default namespace is served.")
             self._refuse(session.socket, error, head.namespace)
-        elif head.type == wire.BINARY_EVENT and head.namespace == NAMESPACE and head.attachments:
-            self._announce(session, packet, head)
         else:
             raise MalformedPayload("This packet was not expected here.")
-
-    def _announce(self, session: Session, packet: str, head: wire.Head) -> None:
-        if head.attachments > ATTACHMENTS:
-            raise MalformedPayload("An event may have few attachments.")
-        body = wire.read_json(packet, head.start, self._depth)
-        self._announced[session.socket.sid] = Announced(body, head.ack_id, head.attachments)
-
-    async def _attachment(self, session: Session, data: bytes) -> None:
-        """The binary part of an event that was announced; any other is junk."""
-        request_id = new_request_id()
-        eio_sid = session.socket.sid
-        announced = self._announced.get(eio_sid)
-        try:
-            session.credits.take()
-            if announced is None or len(data) > self._limits.message_bytes:
-                raise MalformedPayload("No binary message was expected.")
-            announced.missing -= 1
-            if not announced.missing:
-                del self._announced[eio_sid]
-                await self._event(session, announced.body, announced.ack_id, request_id)
-        except GameError as error:
-            self._announced.pop(eio_sid, None)
-            self._refused(session, announced.ack_id if announced else None, error, request_id)
-
-    # Events
-
-    async def _event(
-        self, session: Session, body: Any, ack_id: int | None, request_id: str
-    ) -> None:
-        command, argument = self._asked(session, body)
-        await self._do(session, command, argument, ack_id, request_id)
-
-    def _asked(self, session: Session, body: Any) -> tuple[Command[Any], dict[str, Any]]:
-        name, argument = wire.event_arguments(body)
-        command = self._commands.get(name)
-        if command is None:
-            raise UnknownEvent
-        if session.caller.expires_at <= self._now():
-            self.reception.end(session, Disconnect.TOKEN_EXPIRED)
-            raise TokenExpired
-        return command, argument
-
-    async def _do(
-        self,
-        session: Session,
-        command: Command[Any],
-        argument: dict[str, Any],
-        ack_id: int | None,
-        request_id: str,
-    ) -> None:
-        def run() -> Awaitable[Any]:
-            asked = valid(command.validate, argument)
-            return command.handler(asked, self.reception.context(session, request_id))
-
-        outcome = await self._boundary.guard(
-            "event", command.event, request_id, run, shape=_success
-        )
-        if outcome.error:
-            self._answer_error(session.socket, ack_id, outcome.error, request_id)
-        elif ack_id is not None:
-            session.socket.acknowledge(ack_id, outcome.value)
-
-    def _refused(
-        self, session: Session, ack_id: int | None, error: GameError, request_id: str
-    ) -> None:
-        """Answer what no handler has seen; who is refused too often is cut off."""
-        self._metrics.refusals.labels(error.code).inc()
-        self._answer_error(session.socket, ack_id, error, request_id)
-        if isinstance(error, RateLimited) and session.refusals.add():
-            self.reception.end(session, Disconnect.ABUSE)
-
-    @staticmethod
-    def _answer_error(
-        socket: GameSocket, ack_id: int | None, error: GameError, request_id: str
-    ) -> None:
-        shown = error_object(error, request_id)
-        if ack_id is None:
-            socket.post(event_packet("server:error", shown))
-        else:
-            socket.acknowledge(ack_id, orjson.dumps({"ok": False, "error": shown}))
 
     # Sign-in
 
@@ -285,11 +149,11 @@ class SocketServer(socketio.AsyncServer):
         socket.hold()
 
         async def run() -> list[Message]:
-            self._check_size(packet)
+            wire.check_size(packet, self._limits.message_bytes)
             auth = None
             if packet[head.start :]:
                 auth = wire.read_json(packet, head.start, self._limits.json_depth)
-            return await self.reception.sign_in(socket, auth, request_id)
+            return await self.reception.sign_in(socket, auth)
 
         outcome = await self._boundary.guard("hook", "connect", request_id, run)
         if outcome.error or socket.closed:
@@ -313,7 +177,7 @@ class SocketServer(socketio.AsyncServer):
 
     async def _on_disconnect(self, socket: GameSocket) -> None:
         self._stop_waiting(socket.sid)
-        self._announced.pop(socket.sid, None)
+        self._dispatch.forget(socket)
         if session := self._seated.get(socket):
             await self.reception.leave(session, for_good=False)
 
@@ -331,11 +195,3 @@ class SocketServer(socketio.AsyncServer):
         for socket in list(self.eio.sockets.values()):
             await socket.close()
         await self.eio.wait_ended(CLOSE_SECONDS)
-
-
-async def _nothing() -> None:
-    """What is left to do of a packet that was refused."""
-
-
-def _success(reply: object) -> bytes:
-    return orjson.dumps({"ok": True, "data": {} if reply is None else reply})

@@ -35,6 +35,7 @@ CLOSE_SECONDS = 2.0  # for the last frames of a connection that ends to be read
 PACKETS_PER_POLL = 16  # python-engineio's client takes a body with more for junk, and hangs up
 PACKETS_PER_BODY = 64  # in one polling request; the JavaScript client sends what has piled up
 RECORD_SEPARATOR = "\x1e"
+TEXT = WSMsgType.TEXT  # an enumeration's attribute is looked up slowly
 # What reading a body comes to when its sender is gone, or does not send what he announced.
 BROKEN_OFF = (asyncio.IncompleteReadError, web.RequestPayloadError, ConnectionError)
 
@@ -323,20 +324,23 @@ class GameSocket(AsyncSocket):
         order holds and a client that floods is slowed by TCP. What comes after our goodbye
         is passed over, up to the client's.
         """
+        on_message = self.server.on_message
         while True:
             kind, data, _ = await ws.read()
-            if kind is WSMsgType.CLOSE:
-                ws.write(close_frame())
-                return
-            if self.closed:
-                continue
-            if kind is WSMsgType.TEXT:
+            if kind is TEXT:
+                if self.closed:
+                    continue
                 if data[:1] == "4":  # nearly every one
-                    await self.server.on_message(self, data[1:])
+                    await on_message(self, data[1:])
                 else:
                     await self._receive(data)
+            elif kind is WSMsgType.CLOSE:
+                ws.write(close_frame())
+                return
+            elif self.closed:
+                continue
             elif kind is WSMsgType.BINARY:
-                await self.server.on_message(self, data)
+                await on_message(self, data)
             elif kind is WSMsgType.PING:
                 ws.write(websocket_frame(data, PONG_FRAME))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from game.errors import MalformedPayload
+from game.errors import MalformedPayload, PayloadTooLarge
 
 CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = range(7)
 
@@ -50,17 +50,19 @@ def try_head(packet: str) -> Head | None:
     )
 
 
-def event_head(packet: str) -> tuple[int, int | None] | None:
-    """Where the JSON of an event of the default namespace begins, and its ack id; None if it
-    is written in another way than nearly every message is, or is none.
+def is_number(text: str) -> bool:
+    """Whether it is digits, as in an ack id."""
+    return text.isascii() and text.isdigit()
+
+
+def check_size(packet: str, most: int) -> None:
+    """Let a packet of at most so many bytes pass.
+
+    Raises:
+        PayloadTooLarge: it has more.
     """
-    if packet[:1] != "2":
-        return None
-    start = packet.find("[", 1, EVENT_HEAD)
-    if start == 1:
-        return 1, None
-    digits = packet[1:start]
-    return (start, int(digits)) if start > 0 and digits.isascii() and digits.isdigit() else None
+    if len(packet.encode()) > most:
+        raise PayloadTooLarge(f"A message may have {most} bytes.")
 
 
 def read_json(packet: str, start: int, max_depth: int) -> Any:
@@ -69,7 +71,9 @@ def read_json(packet: str, start: int, max_depth: int) -> Any:
     Raises:
         MalformedPayload: no JSON (NaN, lone surrogates and the like included), or too deep.
     """
-    if depth_exceeds(packet, start, max_depth):
+    # Counting all opening brackets settles nearly every message.
+    brackets = packet.count("[", start) + packet.count("{", start)
+    if brackets > max_depth and depth_exceeds(packet, start, max_depth):
         raise MalformedPayload(f"JSON may nest {max_depth} levels deep.")
     try:
         return orjson.loads(packet[start:])
@@ -78,13 +82,9 @@ def read_json(packet: str, start: int, max_depth: int) -> Any:
 
 
 def depth_exceeds(text: str, start: int, max_depth: int) -> bool:
-    """Whether JSON nests deeper than that, without parsing it.
-
-    Counting all opening brackets settles nearly every message; only one with many of
-    them is walked, brackets inside of strings left out.
+    """Whether JSON nests deeper than that, without parsing it: brackets inside of strings
+    are left out.
     """
-    if text.count("[", start) + text.count("{", start) <= max_depth:
-        return False
     depth = 0
     for token in _BRACKETS.finditer(text, start):
         bracket = token.group()
@@ -97,15 +97,17 @@ def depth_exceeds(text: str, start: int, max_depth: int) -> bool:
     return False
 
 
-def event_arguments(body: Any) -> tuple[str, dict[str, Any]]:
-    """The name and the one object argument of an event; no argument counts as `{}`.
+def event(packet: str, start: int, max_depth: int) -> tuple[str, dict[str, Any]]:
+    """The name and the one object argument of an event whose JSON begins at `start`; no
+    argument counts as `{}`.
 
     Raises:
         MalformedPayload: not a name followed by at most one object.
     """
+    body = read_json(packet, start, max_depth)
     if type(body) is list and body and type(body[0]) is str:
-        if len(body) == 1:
-            return body[0], {}
         if len(body) == 2 and type(body[1]) is dict:
             return body[0], body[1]
+        if len(body) == 1:
+            return body[0], {}
     raise MalformedPayload("An event is a name and one JSON object.")

@@ -17,7 +17,7 @@ into an account (`banned_until`, `muted_until`, …) is in desk.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -35,6 +35,7 @@ from state.passwords import Passwords
 
 PLAYER, ADMIN = "player", "admin"
 BY_ID = (("_id", 1),)
+Read = Callable[[str], Awaitable["Account"]]  # by its id, as `Accounts.account`
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +232,8 @@ class Accounts:
 
     # Sign-ins
 
-    async def sign_in(self, account: Account) -> SignIn:
-        """Begin a family.
+    async def sign_in(self, account: Account, read: Read | None = None) -> SignIn:
+        """Begin a family; `read` is how the account is read, as in `rotate`.
 
         Raises:
             Banned: the account is.
@@ -248,11 +249,11 @@ class Accounts:
         }
         await self._documents.call("families", "insert_one", document)
         # Read again: a ban or another role either ends this family too, or is seen here.
-        current = await self.account(account.id)
+        current = await (read or self.account)(account.id)
         current.refuse_banned(self._now())
         return SignIn(family, current, f"{family}.{secret}")
 
-    async def rotate(self, refresh_token: str) -> SignIn | Spent:
+    async def rotate(self, refresh_token: str, read: Read | None = None) -> SignIn | Spent:
         """Spend a refresh token for a new one.
 
         Of parallel uses one wins; a second use, parallel or later, revokes the family,
@@ -266,7 +267,7 @@ class Accounts:
         found = await self._documents.call("families", "find_one", {"_id": family})
         if found is None or found["expires_at"] <= self._date():
             raise Unauthenticated("The sign-in is past its time; sign in again.")
-        account = await self._owner(found)
+        account = await self._owner(found, read)
         account.refuse_banned(self._now())
         if found["current"] == _digest(secret) and not found["revoked"]:
             fresh = new_secret()
@@ -301,11 +302,9 @@ class Accounts:
             await self._documents.call("families", "bulk_write", writes, ordered=False)
         return families
 
-    # Inside
-
-    async def _owner(self, family: Document) -> Account:
+    async def _owner(self, family: Document, read: Read | None = None) -> Account:
         try:
-            return await self.account(family["account_id"])
+            return await (read or self.account)(family["account_id"])
         except NotFound:  # deleted just now
             raise Unauthenticated from None
 

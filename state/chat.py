@@ -24,7 +24,7 @@ from config.settings import Settings
 from game.chat import Author, ChatMessage
 from game.errors import Conflict, DependencyUnavailable, Muted, RateLimited
 from state import messages
-from state.connect import Argument, RedisStore, Script
+from state.connect import Argument, Question, RedisStore, Script
 
 SEND = Script("chat_send")
 JOIN = Script("chat_join")
@@ -90,8 +90,13 @@ class Chat:
 
     async def muted_until(self, player_id: str) -> int | None:
         """Until when, in ms, a player may not speak."""
-        until: str | None = await self._redis.call("GET", _of(player_id, "mute"))
-        return int(until) if until else None
+        until: int | None
+        (until,) = await self._redis.ask([self.ask_mute(player_id)])
+        return until
+
+    def ask_mute(self, player_id: str) -> Question:
+        """As `muted_until`, to be asked with others."""
+        return Question(("GET", _of(player_id, "mute")), _until)
 
     async def mute(self, player_id: str, until: int) -> None:
         """Let a player not speak until then, in ms; the newest word counts."""
@@ -130,6 +135,10 @@ class Chat:
             [("ZRANGE", key, 0, SHOWN_MEMBERS - 1), ("ZCARD", key)]
         )
         return first, count
+
+
+def _until(kept: str | None) -> int | None:
+    return int(kept) if kept else None
 
 
 def _refusal(verdict: str, wait_ms: int = 0, muted_until: int | None = None) -> Refused:

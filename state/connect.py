@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from hashlib import sha1
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from redis.asyncio import BlockingConnectionPool
 from redis.exceptions import (
@@ -31,7 +31,7 @@ from state.line import Argument, Line, Listener
 from state.lines import Greeting, Lines
 from state.sentinels import SentinelLines
 
-__all__ = ["AWAY", "Argument", "RedisStore", "Script", "Subscription"]
+__all__ = ["AWAY", "Argument", "Question", "RedisStore", "Script", "Subscription"]
 
 ELSEWHERE = (AskError, TryAgainError)  # a cluster's keys moved, and the command did not run
 # What means "the store is away", not "the call was wrong".
@@ -59,6 +59,30 @@ class Script:
         self.name = name
         self.text = (folder / "lib.lua").read_text("utf-8") + "\n" + body
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+class Question(NamedTuple):
+    """A command that only reads, and what its answer means; `script` is what it calls."""
+
+    command: tuple[Argument, ...]
+    read: Callable[[Any], Any]
+    script: Script | None = None
+
+    @classmethod
+    def of(
+        cls,
+        script: Script,
+        keys: Sequence[str],
+        args: Sequence[Argument],
+        read: Callable[[Any], Any],
+    ) -> Question:
+        """One that a script answers."""
+        return cls(("EVALSHA", script.sha, len(keys), *keys, *args), read, script)
+
+    @property
+    def in_full(self) -> tuple[Argument, ...]:
+        """The command for a store that may not know the script."""
+        return ("EVAL", self.script.text, *self.command[2:]) if self.script else self.command
 
 
 class RedisStore:
@@ -145,7 +169,19 @@ class RedisStore:
             if self._lines.sharded:
                 return await self._spread(commands)
             line = self._lines.now("") or await self._lines.to("")
-            return await asyncio.gather(*(line.send(*command) for command in commands))
+            return await _all([line.send(*command) for command in commands])
+
+    async def ask(self, questions: Sequence[Question]) -> list[Any]:
+        """Ask all in one round trip; what each answer means.
+
+        Raises:
+            DependencyUnavailable: Redis did not answer.
+        """
+        try:
+            answers = await self.batch([one.command for one in questions])
+        except NoScriptError:  # as in `run`; what only reads may be asked twice
+            answers = await self.batch([one.in_full for one in questions])
+        return [one.read(answer) for one, answer in zip(questions, answers, strict=True)]
 
     async def _spread(self, commands: Sequence[Sequence[Argument]]) -> list[Any]:
         """A batch over many lines, still in one write each."""
@@ -245,9 +281,24 @@ class Subscription:
                 self._line.send("PING").add_done_callback(answered)
 
 
+async def _all(sent: Sequence[asyncio.Future[Any]]) -> list[Any]:
+    """The answers of one line, which come in their order: for half of what `gather` costs.
+
+    Raises:
+        the error of one of them.
+    """
+    try:
+        await sent[-1]
+    finally:
+        for answer in sent:
+            answer.cancel()  # of one that has failed, nobody has to be told any more
+    return [answer.result() for answer in sent]
+
+
 def _key_of(command: Sequence[Argument]) -> str:
     """The first key; a command without one goes anywhere."""
-    return str(command[1]) if len(command) > 1 else ""
+    place = 3 if command[0] in ("EVALSHA", "EVAL") else 1
+    return str(command[place]) if len(command) > place else ""
 
 
 def _unsharded(listener: Listener) -> Listener:

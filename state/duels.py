@@ -27,7 +27,7 @@ from config.settings import Settings
 from game import duels as rules
 from game.duels import Duel
 from game.errors import AlreadyInDuel, Conflict, IdempotencyMismatch, NotFound, StaleVersion
-from state.connect import Argument, RedisStore, Script
+from state.connect import Argument, Question, RedisStore, Script
 
 PREFIX = "{duels}:"
 DEADLINES, ACTIVE = PREFIX + "deadlines", PREFIX + "active"
@@ -179,9 +179,14 @@ class Duels:
 
     async def open(self, player_id: str) -> Duel | None:
         """What a player should see first: his duel, his own offer, or the newest to him."""
+        duel: Duel | None
+        (duel,) = await self._redis.ask([self.ask_open(player_id)])
+        return duel
+
+    def ask_open(self, player_id: str) -> Question:
+        """As `open`, to be asked with others."""
         keys = [duel_of(player_id), _offer(player_id), _incoming(player_id)]
-        state: str | None = await self._redis.run(OPEN, keys, [_duel("")])
-        return _load(state) if state else None
+        return Question.of(OPEN, keys, [_duel("")], lambda state: _load(state) if state else None)
 
     async def fighters(self, duel_id: str) -> tuple[str, str]:
         """The ids of the two.

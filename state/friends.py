@@ -16,13 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations
 from typing import Any, get_args
 
 from config.sections import Social
 from game.errors import Forbidden
 from game.friends import BLOCKED, Bounds, Counts, Pair, Side, Tie, TieState
-from state.copies import of_requests
+from state.connect import Question
+from state.copies import key_of, of_requests
 from state.documents import Document, DocumentStore, Transaction
 
 AT_ONCE = 1_000  # ids in a query
@@ -87,16 +89,24 @@ class Friends:
         related = [Related(one["other"], _tie(one)) for one in found]
         return sorted(related, key=lambda one: (one.tie.state != "friend", one.tie.since))
 
-    async def requests(self, player_id: str) -> int:
-        """How many wait for a player's answer."""
+    def ask_requests(self, player_id: str) -> Question:
+        """What is kept of how many wait for a player's answer, to be asked with others."""
+        return Question(("GET", key_of(of_requests(player_id))), _as_it_is)
 
-        async def read() -> int:
-            found = await self._documents.call("circles", "find_one", {"_id": player_id})
-            return int(found.get("incoming", 0)) if found else 0
-
-        copies = self._documents.copies
-        count: int = await (copies.get(of_requests(player_id), read) if copies else read())
+    async def requests(self, player_id: str, kept: str | None) -> int:
+        """How many wait for a player's answer, by what is kept of that."""
+        read, copies = partial(self._requests, player_id), self._documents.copies
+        count: int = await (copies.use(kept, of_requests(player_id), read) if copies else read())
         return count
+
+    async def expect(self, player_id: str) -> None:
+        """Let a player who is about to come find a copy of how many wait for his answer."""
+        if copies := self._documents.copies:
+            await copies.renew(of_requests(player_id), partial(self._requests, player_id))
+
+    async def _requests(self, player_id: str) -> int:
+        found = await self._documents.call("circles", "find_one", {"_id": player_id})
+        return int(found.get("incoming", 0)) if found else 0
 
     async def is_blocked(self, one: str, other: str) -> bool:
         """Whether one of the two has blocked the other: the newest word, from any node."""
@@ -140,6 +150,10 @@ class Friends:
             await self.change(player_id, other, _nothing)
         await self._documents.call("circles", "delete_one", {"_id": player_id}, hint="_id_")
         return [one.player_id for one in known if one.tie.state != "blocked"]
+
+
+def _as_it_is(kept: str | None) -> str | None:
+    return kept
 
 
 def _nothing(pair: Pair, at: int, _: Bounds) -> Pair:

@@ -25,7 +25,7 @@ from typing import Any, Literal, TypeAlias
 
 from config.ladder import Match
 from game.matchmaking import Bands, Blocked, Ticket, estimate, pairs
-from state.connect import Argument, RedisStore, Script
+from state.connect import Argument, Question, RedisStore, Script
 from state.ids import new_id
 from state.live import Attendance
 
@@ -106,10 +106,13 @@ class Matches:
         args: list[Argument] = [player_id, sockets, seq, self._grace_ms]
         await self._redis.run(PRESENCE, keys, args)
 
-    async def of(self, player_id: str) -> Waiting | None:
-        """Whether a player waits."""
-        fields = ("state", "since", "stake")
-        state, since, stake = await self._redis.call("HMGET", _ticket(player_id), *fields)
+    def ask_ticket(self, player_id: str) -> Question:
+        """What `waiting` is to be told, to be asked with others."""
+        return Question(("HMGET", _ticket(player_id), "state", "since", "stake"), tuple)
+
+    async def waiting(self, ticket: tuple[Any, Any, Any]) -> Waiting | None:
+        """Whether he waits who has this ticket."""
+        state, since, stake = ticket
         if not state:
             return None
         return Waiting(state, int(since), int(stake), await self._estimate(int(stake)))

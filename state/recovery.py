@@ -186,10 +186,11 @@ class Recovery:
 
     async def open(
         self, pid: str, sid: str, connection: str, player_id: str, rooms: Iterable[str]
-    ) -> None:
-        """A new session, which has missed nothing yet."""
+    ) -> int:
+        """A new session, which has missed nothing yet; the id that its events come after."""
         keys = [_session(pid), LAST, EPOCH]
-        await self._redis.run(OPEN, keys, [sid, connection, player_id, _epoch(), *rooms])
+        args = [sid, connection, player_id, _epoch(), *rooms]
+        return int(await self._redis.run(OPEN, keys, args))
 
     async def claim(
         self,

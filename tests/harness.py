@@ -17,6 +17,7 @@ import aiohttp
 import socketio
 
 from tests.documented import contract
+from tests.forking import Forked, fork, forks
 
 ROOT = Path(__file__).resolve().parents[1]
 READY = re.compile(rb"Showdown is ready: (http://\S+?)/")
@@ -39,7 +40,7 @@ class Server:
         self.settings = settings
         self.url = ""
         self.output: list[bytes] = []
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Forked | None = None
         self._reader: asyncio.Task[None] | None = None
 
     async def start(self) -> Self:
@@ -47,13 +48,7 @@ class Server:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SHOWDOWN_")}
         environment |= {f"SHOWDOWN_{name}": str(value) for name, value in self.settings.items()}
         environment.setdefault("SHOWDOWN_PORT", "0")
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", self.module, self.command),
-            cwd=ROOT,
-            env=environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
+        self._process = await _run(self.module, self.command, environment)
         ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._reader = asyncio.create_task(self._read(ready))
         self.url = await asyncio.wait_for(ready, START_SECONDS)
@@ -97,6 +92,20 @@ class Server:
         if self._reader:
             await self._reader
         return code
+
+
+async def _run(
+    module: str, command: str, environment: dict[str, str]
+) -> asyncio.subprocess.Process | Forked:
+    if forks():
+        return await fork(module, command, environment)
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module, command),
+        cwd=ROOT,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
 
 
 @asynccontextmanager

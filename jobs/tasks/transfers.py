@@ -78,9 +78,8 @@ class _Payment:
     async def _settle(self, item: Item) -> Item:
         """The item with its result; what may succeed later ends the attempt instead."""
         try:
-            if not self._batch.from_house:
-                economy.check_transfer(self._batch.payer, item.to)
-            await self._world.accounts.player(item.to)
+            if self._batch.cancelled_at is None:  # else whoever it is for keeps nobody from an end
+                await self._check(item)
             async with self._wallet:
                 done = await self._batches.pay(self._batch, item)
         except GameError as error:
@@ -90,6 +89,11 @@ class _Payment:
         await self._world.react(done.postings)
         settled: Item = done.answer
         return settled
+
+    async def _check(self, item: Item) -> None:
+        if not self._batch.from_house:
+            economy.check_transfer(self._batch.payer, item.to)
+        await self._world.accounts.player(item.to)
 
     async def _note(self) -> Batch:
         self._noted = time.monotonic()

@@ -36,6 +36,6 @@ async def second_documents(
 ) -> AsyncIterator[DocumentStore]:
     """Another node's client of the test's database, with the same driver."""
     driver = request.node.callspec.params["documents"]
-    settings = Mongo(driver=driver, database=f"test_{driver}")
+    settings = Mongo(driver=driver, database=f"test_{driver}", timeout_seconds=15)
     async with DocumentStore(stores.mongo_url, settings) as store:
         yield store

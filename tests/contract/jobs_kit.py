@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, ClassVar, cast
 
 from config.jobs import Jobs
@@ -23,6 +23,7 @@ from state.connect import RedisStore
 from state.documents import DocumentStore
 
 Do = Callable[["Note", JobContext], Awaitable[Any]]
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 FAST: dict[str, Any] = {"profile": BACKGROUND, "delays": (0.01,)}
 
 
@@ -60,6 +61,7 @@ class Bench:
     def __init__(self, office: Office, witness: Witness, metrics: Metrics) -> None:
         self.office = office
         self.queues = office.queues
+        self.world = office.workers._tools.world
         self.witness = witness
         self.metrics = metrics
 
@@ -88,15 +90,17 @@ def build(
     witness: Witness,
     hired: bool = True,
     now: Callable[[], int] = lambda: round(time.time() * 1000),
+    parts: Mapping[str, Any] = EMPTY,
     **settings: Any,
 ) -> tuple[Bench, Supervisor]:
+    """An office whose handlers find `parts` in their world, besides what jobs are about."""
     redis, documents = stores
     metrics = Metrics()
     chosen = Settings(jobs=Jobs(**settings))
     names = [one.name for one in tasks] if hired else []
     office = Office(chosen, redis, documents, now, metrics.jobs, tasks=tasks, hired=names)
     boundary = Boundary(metrics, 10.0)
-    world = cast("Any", SimpleNamespace(settings=chosen, now=now, jobs=office.queues))
+    world = cast("Any", SimpleNamespace(settings=chosen, now=now, jobs=office.queues, **parts))
     office.hire(world, Catalogue(dead_letters=(witness.told,)), boundary.guard, new_request_id)
     return Bench(office, witness, metrics), Supervisor(boundary, metrics)
 

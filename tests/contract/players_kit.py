@@ -76,7 +76,7 @@ class Player:
     async def __call__(self, event: str, **payload: object) -> Any:
         command = COMMANDS[event]
         socket = cast("Connection", self.socket)
-        context = Context(self.world, "r1", "127.0.0.1", self.caller, socket)
+        context = Context(self.world, "127.0.0.1", self.caller, socket)
         return await command(command.validate(payload), context)
 
     async def says(self, text: str, room: str = "global") -> dict[str, Any]:

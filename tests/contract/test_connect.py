@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -18,13 +19,13 @@ from redis.exceptions import ResponseError
 from config.sections import Mongo, Redis
 from game.errors import DependencyUnavailable
 from state.breaker import FAILURES
-from state.connect import RedisStore, Script
+from state.connect import Question, RedisStore, Script
 from state.documents import DocumentStore
 from state.embedded import EmbeddedDocuments, EmbeddedValkey
 from state.processes import Daemon
 from tests.fixtures import Stores
 
-BEAT = Script("live_beat")
+BEAT, DUEL = Script("live_beat"), Script("duel_open")
 TIMEOUT = 0.5
 PATIENCE = 20.0
 KEYS = ["{t}nodes", "{t}node"]  # of one slot, since this runs on a cluster too
@@ -124,6 +125,41 @@ async def test_a_batch_is_answered_in_its_order(redis: RedisStore) -> None:
     answers = await redis.batch(commands)
     assert answers[50:] == [str(n) for n in range(50)]
     assert await redis.batch([]) == []
+
+
+async def test_questions_are_asked_at_once_also_of_a_redis_that_forgot_the_script(
+    redis: RedisStore,
+) -> None:
+    await redis.call("HSET", "{d}duel:7", "state", "dealt")
+    await redis.call("SET", "{d}offer", "7")
+    await redis.call("SET", "elsewhere", "5")
+    keys = ["{d}player", "{d}offer", "{d}incoming"]
+    asked = [Question.of(DUEL, keys, ["{d}duel:"], str.upper), Question(("GET", "elsewhere"), int)]
+    for _ in range(2):
+        await redis.call("SCRIPT", "FLUSH")
+        assert [await redis.ask(asked) for _ in range(2)] == [["DEALT", 5]] * 2
+    assert await redis.ask([]) == []
+
+
+async def test_of_a_batch_that_fails_no_error_is_left_over(
+    valkey: EmbeddedValkey, own: RedisStore
+) -> None:
+    left: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: left.append(context))
+    await own.call("SET", "text", "x")
+    wrong = [("INCR", "text"), ("GET", "text"), ("INCR", "text")]
+    for commands in (wrong, wrong[:2]):
+        with pytest.raises(ResponseError):
+            await own.batch(commands)
+    with frozen(valkey):
+        asking = asyncio.create_task(own.batch([("GET", "text")] * 3))
+        await asyncio.sleep(0.01)
+        asking.cancel()
+        await asyncio.wait([asking])
+        await refused(own.batch([("GET", "text")] * 3))
+    await eventually(lambda: own.call("GET", "text"))
+    gc.collect()
+    assert left == []
 
 
 async def test_a_wrong_call_is_no_outage(redis: RedisStore) -> None:

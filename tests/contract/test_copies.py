@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from config.sections import Auth, Social
+from config.sections import Auth, Redis, Social
 from config.settings import Settings
 from game import friends as rules
-from game.errors import NotFound, TokenRevoked
+from game.errors import NotFound, TokenRevoked, Unauthenticated
 from state import copies as marks
 from state import passwords
-from state.accounts import Account, Accounts, Character
+from state.accounts import Account, Accounts, Character, Spent
 from state.connect import RedisStore
 from state.copies import Copies, key_of, of_account, of_requests
 from state.deletions import Deletions
@@ -33,6 +33,13 @@ from tests.fixtures import Stores
 
 SETTINGS = Settings(auth=Auth(rename_seconds=0))
 KEPT = 600
+
+Ask = Callable[[Copies, str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
+
+
+async def get(copies: Copies, name: str, read: Callable[[], Awaitable[Any]]) -> Any:
+    """What a connection is told."""
+    return await copies.use(await copies._redis.call("GET", key_of(name)), name, read)
 
 
 @dataclass
@@ -52,16 +59,17 @@ class Node:
     def on(cls, documents: DocumentStore, redis: RedisStore, clock: Clock) -> Node:
         documents.copies = Copies(redis, KEPT)
         accounts = Accounts(documents, SETTINGS, clock)
+        friends = Friends(documents, Social(), clock)
         tokens = Tokens(redis, SecretStr("s" * 32), SETTINGS, clock)
         return cls(
             documents=documents,
             accounts=accounts,
             tokens=tokens,
-            entrance=Entrance(accounts, tokens, documents.copies),
+            entrance=Entrance(accounts, friends, tokens, documents.copies),
             profiles=Profiles(documents, accounts, SETTINGS, clock),
             moderation=Moderation.build(documents, clock),
             deletions=Deletions(documents, 0, clock),
-            friends=Friends(documents, Social(), clock),
+            friends=friends,
         )
 
 
@@ -76,6 +84,12 @@ class Front:
     player: Character
     admin: str
     claims: Claims
+
+    async def requests(self, player_id: str) -> int:
+        """How many wait for his answer, as a connection is told."""
+        friends = self.there.friends
+        (kept,) = await self.redis.ask([friends.ask_requests(player_id)])
+        return await friends.requests(player_id, kept)
 
     async def seen(self, node: Node | None = None) -> tuple[Account, Character]:
         """What a connection is told of the player now."""
@@ -141,11 +155,55 @@ async def test_a_new_account_comes_in_without_a_question_and_no_change_is_overlo
         for name in ("call", "find"):
             patched.setattr(front.there.documents, name, never)
         assert await front.seen() == (front.account, front.player)
-        assert await front.there.friends.requests(front.player.id) == 0
+        assert await front.requests(front.player.id) == 0
     renamed = await front.here.profiles.rename(front.account.id, front.player.id, "anna")
     # Who stood still since the account was new does not bring the old name back.
     await front.here.entrance.expect(front.account, front.player)
     assert (await front.seen())[1] == renamed
+
+
+async def test_who_signs_in_again_comes_in_without_a_question_for_as_long_as_his_token_lives(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [key_of(of_account(front.account.id)), key_of(of_requests(front.player.id))]
+    entrance = front.here.entrance
+    signed_in, _ = await entrance.sign_in(front.account)
+    for left in (None, 1):  # seconds of the former copies, if there are some
+        for key in keys:
+            await front.redis.call(*(("DEL", key) if left is None else ("EXPIRE", key, left)))
+        renewed = await entrance.refresh(signed_in.refresh_token)
+        assert not isinstance(renewed, Spent)
+        signed_in, player = renewed
+        assert (signed_in.account, player) == (front.account, front.player)
+        assert all([KEPT - 2 <= await front.redis.call("TTL", key) <= KEPT for key in keys])
+
+    def never(*_: object, **__: object) -> Any:
+        raise AssertionError
+
+    with monkeypatch.context() as patched:
+        for name in ("call", "find"):
+            patched.setattr(front.there.documents, name, never)
+        assert await front.seen() == (front.account, front.player)
+        assert await front.requests(front.player.id) == 0
+    # What has just been changed is marked, and who makes copies leaves the mark alone.
+    await front.here.friends.change("bob", front.player.id, rules.add)
+    renamed = await front.here.profiles.rename(front.account.id, front.player.id, "anna")
+    assert (await entrance.sign_in(front.account))[1] == renamed
+    assert {await front.redis.call("GET", key) for key in keys} == {marks.SPOILED}
+    assert await front.requests(front.player.id) == 1
+
+
+async def test_who_signs_in_as_his_account_is_deleted_or_was_never_done_is_told_the_truth(
+    front: Front,
+) -> None:
+    whose = {"_id": front.player.id}
+    await front.here.documents.call("characters", "delete_one", whose, hint="_id_")
+    signed_in, made = await front.here.entrance.sign_in(front.account)
+    assert made.id != front.player.id
+    assert made == (await front.seen())[1]
+    await front.here.deletions.begin(front.account.id, signed_in.family)
+    with pytest.raises(Unauthenticated):
+        await front.there.entrance.refresh(signed_in.refresh_token)
 
 
 async def test_every_change_is_seen_by_the_next_connection_on_another_node(front: Front) -> None:
@@ -194,38 +252,40 @@ async def _a_new_character_can_be_played_at_once(front: Front) -> None:
 async def test_new_characters_and_friends_who_ask_are_seen_at_once(front: Front) -> None:
     await front.seen()
     await _a_new_character_can_be_played_at_once(front)
-    ann, here, there = front.player.id, front.here.friends, front.there.friends
-    assert [await there.requests(one) for one in (ann, "bob")] == [0, 0]
+    ann, here = front.player.id, front.here.friends
+    assert [await front.requests(one) for one in (ann, "bob")] == [0, 0]
     for asked, rule in ((1, rules.add), (0, rules.remove)):
         await here.change("bob", ann, rule)
-        assert await there.requests(ann) == asked
+        assert await front.requests(ann) == asked
         await front.redis.call("DEL", key_of(of_requests(ann)))
-        assert [await there.requests(ann) for _ in range(2)] == [asked] * 2
+        assert [await front.requests(ann) for _ in range(2)] == [asked] * 2
 
 
-async def test_a_reader_that_was_overtaken_keeps_nothing(redis: RedisStore) -> None:
+@pytest.mark.parametrize("ask", [get, Copies.renew])
+async def test_a_reader_that_was_overtaken_keeps_nothing(redis: RedisStore, ask: Ask) -> None:
     copies = Copies(redis, KEPT)
 
     async def overtaken() -> str:
         await copies.spoil("account:ann")
         return "old"
 
-    assert await copies.get("account:ann", overtaken) == "old"
-    assert await copies.get("account:ann", _says("new")) == "new"
+    assert await ask(copies, "account:ann", overtaken) == "old"
+    assert await ask(copies, "account:ann", _says("new")) == "new"
     assert await redis.call("GET", key_of("account:ann")) == marks.SPOILED
 
 
-async def test_a_reader_that_stood_still_keeps_nothing(redis: RedisStore) -> None:
+@pytest.mark.parametrize("ask", [get, Copies.renew])
+async def test_a_reader_that_stood_still_keeps_nothing(redis: RedisStore, ask: Ask) -> None:
     """His mark expired, the original was changed, its mark expired too, and another reads."""
     copies, key = Copies(redis, KEPT), key_of("account:ann")
 
     async def stood_still() -> str:
         await redis.call("DEL", key)
-        assert await copies.get("account:ann", _says("new")) == "new"
+        assert await ask(copies, "account:ann", _says("new")) == "new"
         return "old"
 
-    assert await copies.get("account:ann", stood_still) == "old"
-    assert await copies.get("account:ann", _says("not read")) == "new"
+    assert await ask(copies, "account:ann", stood_still) == "old"
+    assert await get(copies, "account:ann", _says("not read")) == "new"
 
     async def beside_another() -> str:
         await redis.call("DEL", key)
@@ -233,8 +293,26 @@ async def test_a_reader_that_stood_still_keeps_nothing(redis: RedisStore) -> Non
         return "old"
 
     await redis.call("DEL", key)
-    assert await copies.get("account:ann", beside_another) == "old"
+    assert await ask(copies, "account:ann", beside_another) == "old"
     assert await redis.call("GET", key) == marks.READING + "his mark"
+
+
+async def test_a_renewed_copy_is_never_an_older_one_and_nobody_waits_for_it(
+    redis: RedisStore,
+) -> None:
+    copies, key = Copies(redis, KEPT), key_of("account:ann")
+    assert await get(copies, "account:ann", _says("old")) == "old"
+
+    async def meanwhile() -> str:
+        assert await get(copies, "account:ann", _says("read")) == "read"
+        assert await copies.renew("account:ann", _says("also read")) == "also read"
+        return "new"
+
+    assert await copies.renew("account:ann", meanwhile) == "new"
+    assert await get(copies, "account:ann", _says("not read")) == "new"
+    assert await redis.call("TTL", key) > marks.READING_SECONDS
+    away = Copies(RedisStore("redis://127.0.0.1:1/0", Redis()), KEPT)
+    assert await away.renew("account:ann", _says("new")) == "new"
 
 
 async def _a_writer_that_died_before_or_after_its_commit_leaves_no_old_copy(front: Front) -> None:
@@ -287,7 +365,14 @@ async def test_no_reader_is_behind_a_change_that_was_done_before_he_began(front:
             assert number >= known
             seen.append(number)
 
+    async def renew(node: Node) -> None:
+        while done < last:
+            known = done
+            _, player = await node.entrance.sign_in(front.account)
+            assert int(player.name.removeprefix("ann") or 0) >= known
+
     readers = [read(node) for node in (front.here, front.there) for _ in range(4)]
+    readers += [renew(node) for node in (front.here, front.there)]
     await asyncio.gather(write(), *readers)
     assert len(seen) > last
 

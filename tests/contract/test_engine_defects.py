@@ -50,7 +50,8 @@ async def test_a_handler_that_raises_cancelled_error_fails_and_its_worker_lives_
 
 async def test_a_worker_that_stops_without_a_word_is_replaced(both: Both) -> None:
     witness = Witness()
-    async with working(both, noting(witness.note), witness=witness) as bench:
+    # The old one may take the job with its last breath: then it is free when its lock ends.
+    async with working(both, noting(witness.note), witness=witness, lock_seconds=0.5) as bench:
         (worker,) = bench.office.workers.workers
         worker._worker._worker.closed = True  # as after its loop gave up
         await bench.until(lambda: not worker.healthy)
@@ -145,7 +146,7 @@ async def test_a_rate_and_a_limit_over_all_processes_are_kept_and_used_up(both: 
             await bench.order(str(n))
         await bench.until(lambda: len(witness.ran) == 80)
         # Four windows: three whole ones between the first and the last.
-        assert 1.5 * 0.9 <= time.monotonic() - began <= 3.0
+        assert 1.5 * 0.9 <= time.monotonic() - began <= 5.0
         for first in range(61):
             assert witness.times[first + 19] - witness.times[first] < 0.5 * 2.2
             if first + 22 < 80:
@@ -240,6 +241,19 @@ async def test_a_close_that_is_cancelled_ends(both: Both) -> None:
         await asyncio.wait(ends, timeout=5)  # BullMQ alone: turns round and round for ever
         assert closing.cancelled()
         end.set()
+
+
+async def test_an_end_that_is_cancelled_at_whatever_step_leaves_no_line_open(both: Both) -> None:
+    lock, looks = 0.12, 0.12 / 2  # seconds: each so long BullMQ looks for stalled jobs
+    for turns in range(24):
+        async with working(both, noting(Witness().note), lock_seconds=lock) as bench:
+            await asyncio.sleep(looks - 0.008 + 0.0007 * turns)
+            await bench.office.workers.stop()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        async with asyncio.timeout(5):  # the store sees ends a moment later
+            while "name={bull}:" in str(await both[0].call("CLIENT", "LIST")):
+                pass
 
 
 async def test_a_job_that_workers_die_with_too_often_is_a_dead_letter_that_is_told_of(

@@ -83,7 +83,7 @@ async def test_parallel_requests_do_not_pass_the_bounds(
     outcomes = await asyncio.gather(
         *(friends.change(f"q{i}", "bob", rules.add) for i in range(8)), return_exceptions=True
     )
-    assert await friends.requests("bob") == 3
+    assert await friends.requests("bob", None) == 3
     await consistent(documents)
 
 

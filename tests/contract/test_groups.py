@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from config.sections import Limits, Recovery, Redis
 from game.errors import DependencyUnavailable
 from state.cluster import slot_of
-from state.connect import RedisStore
+from state.connect import Question, RedisStore, Script
 from state.documents import DocumentStore
 from state.duels import Duels
 from state.live import Live, Seat
@@ -33,6 +33,7 @@ from tests.valkeys import Group, Valkey, a_cluster, under_sentinels, until
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 QUICK = Redis(timeout_seconds=1)
+DUEL = Script("duel_open")
 OURS = {
     *("chat_change", "chat_claim", "chat_join", "chat_leave", "chat_page", "chat_send"),
     *("chat_settle", "chat_unsaved", "duel_create", "duel_due", "duel_save", "duel_schedule"),
@@ -111,6 +112,9 @@ async def test_a_batch_over_many_slots_is_answered_in_its_order(store: RedisStor
     reads = [("GET", f"batch:{n}") for n in range(60)]
     answers = await store.batch([*writes, *reads])
     assert answers[60:] == [str(n) for n in range(60)]
+    questions = [Question(command, int) for command in reads]
+    scripted = [Question.of(DUEL, [f"{{{n}}}no"] * 3, ["x"], bool) for n in range(20)]
+    assert await store.ask([*scripted, *questions]) == [*[False] * 20, *range(60)]
 
 
 async def test_a_key_is_followed_while_its_slot_moves_and_after(

@@ -18,6 +18,7 @@ from state import matches as state
 from state.connect import RedisStore
 from state.documents import DocumentStore
 from state.live import Left
+from state.matches import Waiting
 from state.migrations import migrate
 from tests.contract.economy_kit import check_books, send
 from tests.contract.ladder_kit import build, seat, told
@@ -52,8 +53,14 @@ async def vanish(world: World, player: Player) -> None:
     await matchmaking.went(world, left)
 
 
+async def waiting_of(world: World, player: Player) -> Waiting | None:
+    matches = world.ladder.matches
+    (ticket,) = await matches._redis.ask([matches.ask_ticket(player.id)])
+    return await matches.waiting(ticket)
+
+
 async def waits(world: World, *players: Player) -> list[bool]:
-    return [await world.ladder.matches.of(player.id) is not None for player in players]
+    return [await waiting_of(world, player) is not None for player in players]
 
 
 async def active(world: World, player: Player) -> str | None:
@@ -156,14 +163,14 @@ async def test_who_lacks_the_coins_is_refused_or_dropped_and_the_other_keeps_his
     world: World, documents: DocumentStore
 ) -> None:
     ann, bob = await pair_up(world, stake=900)
-    since = await world.ladder.matches.of(bob.id)
+    since = await waiting_of(world, bob)
     with pytest.raises(InsufficientFunds):
         await (await seat(world, "eve"))("match:join", stake=1_001)
     await send(world.economy.ledger, ann.id, bob.id, 200, "k")
     await find_opponents(world)
     assert told(world).sent("match:left") == [({"reason": "insufficient_funds"}, "player:p-ann")]
     assert await waits(world, ann, bob) == [False, True]
-    assert await world.ladder.matches.of(bob.id) == since
+    assert await waiting_of(world, bob) == since
     assert await world.economy.ledger.balance(bob.id) == 1_200
     zoe = await seat(world, "zoe")
     await zoe("match:join", stake=900)
@@ -201,13 +208,13 @@ async def test_blocked_players_and_characters_of_one_account_wait_on(world: Worl
 
 async def test_who_is_gone_is_not_paired_and_back_in_time_has_his_place(world: World) -> None:
     ann, bob = await pair_up(world)
-    before = await world.ladder.matches.of(ann.id)
+    before = await waiting_of(world, ann)
     await vanish(world, ann)
     await find_opponents(world)
     assert await active(world, bob) is None
     await seat(world, "ann")
     await matchmaking._note_presence(world, ann.id)
-    after = await world.ladder.matches.of(ann.id)
+    after = await waiting_of(world, ann)
     assert before
     assert after
     assert (after.state, after.since) == ("waiting", before.since)
@@ -224,7 +231,7 @@ async def test_word_of_a_departure_that_comes_late_changes_nothing(world: World)
     await seat(world, "ann")
     await matchmaking._note_presence(world, ann.id)
     await matchmaking.went(world, left)
-    waiting = await world.ladder.matches.of(ann.id)
+    waiting = await waiting_of(world, ann)
     assert waiting
     assert waiting.state == "waiting"
 
@@ -235,7 +242,7 @@ async def test_who_went_while_he_joined_does_not_wait_for_ever(world: World) -> 
     assert left
     await matchmaking.went(world, left)  # before his join gets through
     await ann("match:join")
-    waiting = await world.ladder.matches.of(ann.id)
+    waiting = await waiting_of(world, ann)
     assert waiting
     assert waiting.state == "away"
 
@@ -250,7 +257,7 @@ async def test_one_who_goes_between_claim_and_start_is_away_and_the_other_waits_
     await asyncio.sleep(0.005)
     for pair in await world.ladder.matches.due():
         await matchmaking._begin(world, pair)
-    states = [await world.ladder.matches.of(player.id) for player in (ann, bob)]
+    states = [await waiting_of(world, player) for player in (ann, bob)]
     assert [one and one.state for one in states] == ["away", "waiting"]
     assert await active(world, bob) is None
 

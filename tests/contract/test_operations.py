@@ -48,7 +48,7 @@ async def log(documents: DocumentStore) -> OperationsLog:
 
 
 def asked(world: World, by: str = "a1") -> Context:
-    return Context(cast("Any", world), "r1", "", Caller(by, "operator", "f", "t", 0))
+    return Context(cast("Any", world), "", Caller(by, "operator", "f", "t", 0))
 
 
 CMD = AddSchedule(name="often", task="x.y", every=5, payload={"token": "secret"})

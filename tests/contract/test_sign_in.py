@@ -35,6 +35,7 @@ from state.copies import Copies
 from state.documents import DocumentStore
 from state.economy import Economy
 from state.entrance import Entrance
+from state.friends import Friends
 from state.ledger import Posting
 from state.profiles import Profiles
 from state.rates import Rates
@@ -70,19 +71,20 @@ class Node:
         self.told: list[tuple[str, str]] = []
         self.accounts = Accounts(documents, SETTINGS, clock)
         self.tokens = Tokens(redis, SecretStr("s" * 32), SETTINGS, clock)
+        friends = Friends(documents, SETTINGS.social, clock)
         self.world = World(
             settings=SETTINGS,
             now=clock,
             accounts=self.accounts,
             profiles=Profiles(documents, self.accounts, SETTINGS, clock),
             tokens=self.tokens,
-            entrance=Entrance(self.accounts, self.tokens, Copies(redis, 60)),
+            entrance=Entrance(self.accounts, friends, self.tokens, Copies(redis, 60)),
             rates=Rates(redis, SETTINGS),
             live=elsewhere,
             chat=elsewhere,
             archive=elsewhere,
             duels=elsewhere,
-            friends=elsewhere,
+            friends=friends,
             economy=Economy.build(documents, elsewhere, SETTINGS, clock),
             outbound=elsewhere,
             ways=elsewhere,
@@ -102,7 +104,7 @@ class Node:
         self.told += [(posting.reason, posting.ref) for posting in postings]
 
     def anyone(self, address: str = HOME) -> Context:
-        return Context(self.world, "r1", address)
+        return Context(self.world, address)
 
     async def caller(self, answer: TokenAnswer) -> Context:
         """Whoever holds the answer's access token.
@@ -112,7 +114,7 @@ class Node:
         """
         claims = self.tokens.read(answer["access_token"])
         await self.tokens.check(claims)
-        return Context(self.world, "r1", HOME, signed_in=_caller(claims))
+        return Context(self.world, HOME, signed_in=_caller(claims))
 
     async def refresh(self, refresh_token: str) -> TokenAnswer:
         cmd = Refresh(refresh_token=refresh_token)
@@ -372,7 +374,7 @@ async def test_a_logout_cut_short_by_redis_is_finished_by_the_next_use(
     ctx = await node.caller(made)
     away = Node(RedisStore("redis://127.0.0.1:1/0", Redis()), documents, clock)
     with pytest.raises(DependencyUnavailable):
-        await handlers.logout(Nothing(), Context(away.world, "r1", HOME, ctx.signed_in))
+        await handlers.logout(Nothing(), Context(away.world, HOME, ctx.signed_in))
     assert away.publisher.closed == []
     with pytest.raises(TokenRevoked):
         await node.refresh(made["refresh_token"])

@@ -11,7 +11,7 @@ from socketio.exceptions import ConnectionError as RefusedError
 
 from config.sections import Mongo, Redis
 from state.connect import RedisStore
-from state.copies import key_of, of_account
+from state.copies import key_of, of_account, of_requests
 from state.documents import DocumentStore
 from tests.fixtures import Stores
 from tests.harness import Player, Server, Table
@@ -53,6 +53,38 @@ async def test_a_player_plays_as_the_character_that_he_names(lone: Server, table
     _, made = await table.post(lone.url, "/characters", {"name": "Zoe"}, token)
     await ann.connect(character_id=made["character"]["id"])
     assert ann.ready["player"] == {**made["character"], "role": "player"}
+
+
+async def test_who_signed_in_over_rest_comes_in_without_a_question_to_mongodb(
+    pair: tuple[Server, Server], table: Table, shared_stores: Stores
+) -> None:
+    here, there = pair
+    names = {"username": "returning", "password": "correct horse"}
+    _, tokens = await table.post(here.url, "/auth/register", names)
+    ids = of_account(tokens["account"]["id"]), of_requests(tokens["character"]["id"])
+    for again in ("login", "refresh"):
+        async with RedisStore(shared_stores.redis_url, Redis()) as redis:
+            await redis.call("DEL", *map(key_of, ids))  # as after a quarter of an hour
+        body = {"refresh_token": tokens["refresh_token"]} if again == "refresh" else names
+        status, tokens = await table.post(here.url, f"/auth/{again}", body)
+        assert status == 200
+        asked = await questions(there, table)
+        ann = await table.player(there.url, tokens).connect()
+        assert ann.ready["player"]["name"] == "returning"
+        assert await questions(there, table) == asked
+
+
+async def questions(server: Server, table: Table) -> dict[str, str]:
+    """What a server has asked MongoDB so far of those who come."""
+    async with table.http.get(f"{server.url}/metrics") as answer:
+        lines = [line.rpartition(" ") for line in (await answer.text()).splitlines()]
+    asked = ("accounts.find_one", "characters.find", "circles.find_one")
+    count = "showdown_store_seconds_count"
+    return {
+        what: number
+        for what, _, number in lines
+        if what.startswith(count) and any(f'"{one}"' in what for one in asked)
+    }
 
 
 async def test_without_a_token_nobody_is_let_in(lone: Server, table: Table) -> None:

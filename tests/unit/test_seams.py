@@ -241,7 +241,7 @@ def test_clients_are_found_by_both_of_their_ids() -> None:
 def test_a_histogram_keeps_its_times_where_they_are_added_up() -> None:
     metrics = Metrics()
     for seconds in (0.0001, 0.0005, 0.3, 60):
-        metrics.count_request("event", "e", "ok", seconds)
+        metrics.tally("event", "e").add("ok", seconds)
     metrics.scrape()
     child = metrics.seconds.labels("event", "e")
     assert len(child._buckets) == len(SECONDS) + 1

@@ -143,8 +143,8 @@ def test_deep_nesting_is_refused_before_it_is_parsed() -> None:
 
 
 def test_an_event_is_a_name_and_one_object() -> None:
-    assert wire.event_arguments(["e", {"a": 1}]) == ("e", {"a": 1})
-    assert wire.event_arguments(["e"]) == ("e", {})
+    assert wire.event('20["e",{"a":1}]', 2, 8) == ("e", {"a": 1})
+    assert wire.event('2["e"]', 1, 8) == ("e", {})
 
 
 @pytest.mark.parametrize(
@@ -152,4 +152,4 @@ def test_an_event_is_a_name_and_one_object() -> None:
 )
 def test_anything_else_is_no_event(body: object) -> None:
     with pytest.raises(MalformedPayload):
-        wire.event_arguments(body)
+        wire.event(json.dumps(body), 0, 8)
