@@ -1,10 +1,9 @@
 """One client's Engine.IO socket: a plain reader, a writer without a task, pings by a timer.
 
-python-engineio 4.15 makes a task and a `wait_for` per message that comes in, a queue and
-a writer task for what goes out, a sleeping task per client for pings, and loses track of
-a client whose frame does not parse. What is replaced here, and checked against 4.15.1 by
-tests/unit/test_seams.py: `AsyncSocket.send`, `poll`, `close`, `schedule_ping`,
-`handle_get_request`, `handle_post_request` and `_upgrade_websocket`.
+python-engineio 4.15 makes a task and a `wait_for` for each message in, a queue and a task for what
+goes out, a task for pings, and loses track of a client whose frame does not parse. What is
+replaced here, and checked against 4.15.1 by tests/unit/test_seams.py: `AsyncSocket.send`, `poll`,
+`close`, `schedule_ping`, `handle_get_request`, `handle_post_request` and `_upgrade_websocket`.
 """
 
 from __future__ import annotations
@@ -53,11 +52,8 @@ class Home(Protocol):
     on_overflow: Callable[[GameSocket], None]
     flush_soon: Callable[[GameSocket], None]  # when this turn of the loop is over
     spawn: Callable[[Any], None]  # a short coroutine that nobody waits for
-
-    def generate_id(self) -> str:
-        """An id for a session."""
-
-    def _bad_request(self, message: str) -> Any: ...
+    generate_id: Callable[[], str]
+    _bad_request: Callable[[str], Any]
 
 
 class GameSocket(AsyncSocket):
