@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from bench import connections, messaging, playing, recovering, report
+from bench import connections, messaging, playing, recovering, report, scaling
 from bench.base import FULL, QUICK, Bench, Measure, Scenario
 from bench.client import BenchFailed
 from bench.processes import ROOT
@@ -21,6 +21,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *connections.SCENARIOS,
     *playing.SCENARIOS,
     *recovering.SCENARIOS,
+    *scaling.SCENARIOS,
 )
 FEW_ROUNDS = 3
 
@@ -87,6 +88,7 @@ def run(scenario: Scenario, bench: Bench) -> report.Result:
         sides = list(scenario.sides)
         for side in sides if number % 2 == 0 else reversed(sides):
             gc.collect()
+            bench.breathe()
             result.rounds[side].append(measures[side]())
     return result
 

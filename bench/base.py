@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -41,7 +43,7 @@ class Scale:
 
 
 QUICK = Scale(rounds=1, seconds=0.4, guests=40, idle=300, storm=150, slow_mb=12, back=100)
-FULL = Scale(rounds=7, seconds=2.0, guests=200, idle=2_000, storm=500, slow_mb=30, back=1_000)
+FULL = Scale(rounds=7, seconds=2.0, guests=200, idle=2_000, storm=500, slow_mb=50, back=1_000)
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Bench:
     stack: ExitStack = field(default_factory=ExitStack)
     started: dict[str, Served] = field(default_factory=dict)
     guests: list[dict[str, Any]] = field(default_factory=list)
+    loads: list[Load] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         folder = self.whole.enter_context(tempfile.TemporaryDirectory(prefix="showdown-bench-"))
@@ -102,8 +105,15 @@ class Bench:
     def load(self, served: Served, stack: ExitStack) -> Load:
         """Clients for the length of a block."""
         load = Load(served.port)
+        self.loads.append(load)
+        stack.callback(self.loads.remove, load)
         stack.callback(load.close)
         return load
+
+    def breathe(self) -> None:
+        """Let those clients answer pings who wait while another side is measured."""
+        for load in self.loads:
+            load.pump(0)
 
     def tokens(self, count: int) -> list[str]:
         """Tokens of guests, for that many connections."""
@@ -174,7 +184,7 @@ def say(load: Load, group: Group, name: str, **fields: Any) -> None:
     sender: Client = group.senders[group.sent % len(group.senders)]
     group.sent += 1
     if group.sent_at is not None:
-        group.sent_at.append(now())
+        group.sent_at.append(time.time())
     load.send(sender, event(name, room=group.name, **fields))
 
 
@@ -207,17 +217,23 @@ def closed_loop(
     }
 
 
-def open_loop(load: Load, group: Group, seconds: float, rate: float, name: str) -> Numbers:
-    """Send at a fixed rate, whatever comes of it, and say how long deliveries take."""
+def open_loop(
+    load: Load, group: Group, seconds: float, rate: float, name: str, **fields: Any
+) -> Numbers:
+    """Send at a fixed rate, whatever comes of it, and say how long deliveries take.
+
+    That is from the sender's write to the arrival in the kernel of each receiver.
+    """
     load.latencies.clear()
-    group.measure()
     due, end = now(), now() + seconds
     while due < end:
         while due <= now():
-            say(load, group, name)
+            say(load, group, name, **fields)
             due += 1 / rate
         load.pump(due - now())
     drained(load, [group])
+    if load.unstamped:
+        print("no time stamps of the kernel: arrival is when the generator reads", file=sys.stderr)
     return {"p50": quantile(load.latencies, 0.5), "p99": quantile(load.latencies, 0.99)}
 
 

@@ -8,10 +8,12 @@ together. https://github.com/socketio/engine.io-protocol, RFC 6455.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import select
 import socket
+import struct
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,6 +25,13 @@ READ_BYTES = 1 << 18
 WAVE = 64  # connections that are being opened at once
 PATIENCE = 60.0  # seconds that anything may take
 
+# Linux' SO_TIMESTAMPING (Documentation/networking/timestamping.rst): the time, by the clock
+# of time.time(), at which the segment of the last byte read came. Python has no names for it.
+TIMESTAMPING = 37
+RX_SOFTWARE = 1 << 3 | 1 << 4  # stamped by the kernel, and reported
+STAMP = struct.Struct("@qq")  # seconds and nanoseconds; two more pairs follow, of hardware
+STAMP_BYTES = socket.CMSG_SPACE(3 * STAMP.size)
+
 now = time.perf_counter
 
 
@@ -33,7 +42,7 @@ class BenchFailed(Exception):
 class Group:
     """The members of one room, of whom `reach` receive what one of them sends.
 
-    `sent_at` has the times of what was sent, by one member only, while latency is measured.
+    `sent_at` has the times (of time.time) of what was sent, while latency is measured.
     """
 
     def __init__(self, name: str, members: list[Client], reach: int) -> None:
@@ -46,12 +55,18 @@ class Group:
         for member in members:
             member.group = self
 
-    def measure(self) -> None:
-        """Take times from now on; nothing may be under way."""
-        self.senders = self.members[:1]
+    def measure(self, senders: int = 1) -> None:
+        """Take times from now on; nothing may be under way.
+
+        Args:
+            senders: of several, one who overtakes another is taken for him.
+        """
+        self.senders = self.members[:senders]
         self.sent_at = []
         for member in self.members:
             member.base = member.received
+            with contextlib.suppress(OSError):  # then the times are those of reading
+                member.sock.setsockopt(socket.SOL_SOCKET, TIMESTAMPING, RX_SOFTWARE)
 
 
 class Client:
@@ -108,10 +123,12 @@ class Load:
         self.lost = 0  # connections
         self.first_error = b""
         self.latencies: list[float] = []  # seconds
+        self.unstamped = 0  # reads whose time is ours, not the kernel's
         self._epoll = select.epoll()
         self._by_fd: dict[int, Client] = {}
         self._buffer = bytearray(READ_BYTES)
         self._view = memoryview(self._buffer)
+        self._came = 0.0  # when what is being read came
 
     # Connections
 
@@ -237,7 +254,10 @@ class Load:
 
     def _read(self, client: Client) -> None:
         try:
-            size = client.sock.recv_into(self._buffer)
+            if client.group.sent_at is None:
+                size = client.sock.recv_into(self._buffer)
+            else:
+                size = self._read_stamped(client)
         except BlockingIOError:
             return
         except OSError as error:
@@ -247,6 +267,17 @@ class Load:
             self._lose(client, b"end of stream")
         elif not self._count_broadcasts(client, size):
             self._parse(client, bytes(self._view[:size]))
+
+    def _read_stamped(self, client: Client) -> int:
+        """Read, and note when that came: by the kernel's word, or else now."""
+        size, notes, _, _ = client.sock.recvmsg_into([self._buffer], STAMP_BYTES)
+        if notes:
+            seconds, nanoseconds = STAMP.unpack_from(notes[0][2])
+            self._came = seconds + nanoseconds / 1e9
+        else:
+            self._came = time.time()
+            self.unstamped += 1
+        return size
 
     def _lose(self, client: Client, why: bytes) -> None:
         self.lost += not client.closed
@@ -274,9 +305,8 @@ class Load:
         client.received += frames
         group.delivered += frames
         if group.sent_at is not None:
-            came = now()
             sent = group.sent_at[first : first + frames]
-            self.latencies.extend(came - at for at in sent)
+            self.latencies.extend(self._came - at for at in sent)
 
     def _parse(self, client: Client, data: bytes) -> None:
         data = client.rest + data

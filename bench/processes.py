@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ROOT / "bench" / "peers"
 START_SECONDS = 60.0
-QUIET_SECONDS = 8.0  # that a server may go on working after its clients left
+QUIET_SECONDS = 60.0  # that a server may go on working after its clients left
 QUIET_LOAD = 0.1  # of a core
 SECRET = "a secret of the bench, long enough for HS256"  # noqa: S105 - signs nothing real
 
@@ -51,12 +51,21 @@ GENEROUS = {
 
 @dataclass
 class Served:
-    """A server that runs: its name in the report, its port, its process and the stores'."""
+    """A server that runs: its name in the report, its port, its process and the stores'.
+
+    `others` are processes whose CPU counts with its own.
+    """
 
     name: str
     process: subprocess.Popen[str]
     address: str
     stores: list[int] = field(default_factory=list)
+    others: list[int] = field(default_factory=list)
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that serve."""
+        return [self.process.pid, *self.others]
 
     @property
     def port(self) -> int:
@@ -68,6 +77,16 @@ class Served:
         """Bytes of memory."""
         statm = Path(f"/proc/{self.process.pid}/statm").read_text("ascii")
         return int(statm.split()[1]) * PAGE
+
+    def forget_peak(self) -> None:
+        """Measure the most memory from now on (proc(5), clear_refs)."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5", "ascii")
+
+    @property
+    def peak(self) -> int:
+        """The most bytes of memory that it had."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1_024
 
     def be_quiet(self) -> None:
         """Wait until it has done what the last clients left behind."""
@@ -129,7 +148,7 @@ class Meter:
         self._before = self._read()
 
     def _read(self) -> tuple[float, float, float]:
-        server = cpu_seconds([self._served.process.pid])
+        server = cpu_seconds(self._served.pids)
         return server, cpu_seconds(self._served.stores), time.perf_counter()
 
     def usage(self) -> Usage:
@@ -184,11 +203,12 @@ def start_stock(stores: Stores) -> Served:
     return Served("python-socketio", *_start(command, "listening on"), stores.pids)
 
 
-def redis_call(stores: Stores, *command: str) -> None:
-    """Tell the stores' Valkey something."""
+def sync(stores: Stores, when: str) -> None:
+    """Have the stores' Valkey sync its append-only file `always`, or `everysec`."""
+    command = f"CONFIG SET appendfsync {when}"
     with socket.socket(socket.AF_UNIX) as line:
         line.connect(stores.socket_path)
-        line.sendall(" ".join(command).encode() + b"\r\n")
+        line.sendall(command.encode() + b"\r\n")
         answer = line.recv(100)
     if answer != b"+OK\r\n":
         raise RuntimeError(f"{command}: {answer!r}")

@@ -109,11 +109,11 @@ def build(
     clock = Clock()
     recovery = Recovery(redis, settings.recovery, settings.limits)
     backlog = Backlog(recovery, metrics)
-    publisher = RoomPublisher(recovery, backlog)
+    hub = Hub()
+    adapter = Adapter(redis, recovery, hub, metrics, clock, node)
+    publisher = RoomPublisher(recovery, backlog, adapter)
     backlog.on_lost = publisher.lost
     clients = Clients()
-    hub = Hub()
-    adapter = Adapter(redis, recovery, hub, metrics, clock)
     duels = Duels(redis, settings)
     office = Office(
         settings,

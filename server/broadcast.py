@@ -1,8 +1,9 @@
 """Rooms and fan-out: a node hears of the rooms that its sockets are in, in the order of the
 log, and hands each finished frame to each socket without a task or another encoding.
 
-All that goes to a room goes over Redis, also to the sockets of the node that sends it: one
-order for everybody is what makes one offset enough to say what a client has missed.
+What is kept goes over Redis, also to the sockets of the node that sends it: one order for
+everybody is what makes one offset enough to say what a client has missed. What is not kept has
+no place in that order, and is on the node's own sockets before Redis hears of it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from server.metrics import Metrics
 from server.packets import Message
 from server.transport import GameSocket
 from state.connect import RedisStore, Subscription
-from state.recovery import NODES, PREFIX, START_OVER, Recovery, channel
+from state.recovery import NOBODY, NODES, PREFIX, START_OVER, Recovery, channel
 
 NAMESPACE = "/"
 SILENCE_SECONDS = 2.0  # then Redis is asked whether it is there
@@ -98,6 +99,7 @@ class Adapter:
         hub: Hub,
         metrics: Metrics,
         now: Callable[[], int],
+        node: str,
     ) -> None:
         self.ready = False
         self.on_nodes: Callable[[dict[str, Any]], None]
@@ -108,6 +110,7 @@ class Adapter:
         self._hub = hub
         self._metrics = metrics
         self._now = now  # ms, Redis' time
+        self._node = node
         self._confirmed: dict[str, asyncio.Future[None]] = {}  # by channel
         self._line: Subscription | None = None
         self._first: set[str] = set()  # channels to be confirmed before anything is handed on
@@ -231,15 +234,18 @@ class Adapter:
             return
         number, skip, packet = text.split(" ", 2)
         event_id = int(number)
-        if event_id:  # one that is not kept has none, and no place in the order
-            if event_id <= self._last:
-                return
-            if not packet.endswith(f'{self._epoch}-{number}"]'):
-                self._lose()
-                return
+        if not event_id:
+            node, _, skip = skip.partition("/")
+            if node != self._node:
+                self._offer(room, skip, packet)
+        elif event_id <= self._last:
+            return
+        elif not packet.endswith(f'{self._epoch}-{number}"]'):
+            self._lose()
+        else:
             self._last = event_id
             self._recovery.heard(event_id, room, self._epoch)
-        self._hand_on(room, event_id, skip, packet)
+            self._hand_on(room, event_id, skip, packet)
 
     def _lose(self) -> None:
         """The log is another one: what is heard of it may follow a gap. The line begins anew,
@@ -254,17 +260,27 @@ class Adapter:
         if not members:
             return
         message = Message(packet, event_id)
-        if not event_id:
-            self._offer(members, skip, message)
-            return
         for sid, socket in members.items():
             # A session that was just taken up again has what is older already.
             if sid != skip and event_id > socket.after:
                 socket.post(message)
         self._metrics.count_deliveries(len(members))
 
-    def _offer(self, members: dict[str, GameSocket], skip: str, message: Message) -> None:
+    async def whisper(self, room: str, packet: str, skip: str) -> None:
+        """Send an event that is not kept: to this node's sockets now, then to the others'.
+
+        Raises:
+            DependencyUnavailable: the others could not be told.
+        """
+        self._offer(room, skip, packet)
+        await self._recovery.whisper(room, packet, skip, self._node)
+
+    def _offer(self, room: str, skip: str, packet: str) -> None:
         """What is not kept is the first to go when a client reads slowly."""
+        members = self._hub.members(room)
+        if not members:
+            return
+        message = Message(packet)
         for sid, socket in members.items():
             if sid != skip and not socket.offer(message):
                 self._metrics.skipped.inc()
@@ -277,10 +293,11 @@ class RoomPublisher:
     `find` counts connections on all nodes; server/bootstrap.py sets it.
     """
 
-    def __init__(self, recovery: Recovery, backlog: Backlog) -> None:
+    def __init__(self, recovery: Recovery, backlog: Backlog, adapter: Adapter) -> None:
         self.find: Callable[[str | None, int], Awaitable[Connections]]
         self._recovery = recovery
         self._backlog = backlog
+        self._adapter = adapter
         self._changed: set[str] = set()  # players whose presence is another
 
     async def emit(
@@ -299,7 +316,7 @@ class RoomPublisher:
             await self._backlog.publish(room, packet[:-1], skip, once)
             return
         with contextlib.suppress(DependencyUnavailable):
-            await self._recovery.whisper(room, packet, skip)
+            await self._adapter.whisper(room, packet, skip or NOBODY)
 
     async def close(self, room: str, code: Disconnect) -> None:
         """Announce and end every connection in a room, on every node."""

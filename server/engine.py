@@ -8,6 +8,7 @@ What is replaced here, and checked against 4.15.1 by tests/unit/test_seams.py:
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -53,12 +54,27 @@ class Engine(engineio.AsyncServer):
         self.admit: Callable[[GameSocket], bool]
         self.address_of: Callable[[web.Request], str]
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writing: deque[GameSocket] = deque()  # in this turn of the loop
 
     def spawn(self, work: Any) -> None:
         """Run a short coroutine that nobody waits for."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def flush_soon(self, socket: GameSocket) -> None:
+        """Let a socket write when this turn of the loop is over: a callback for all of them."""
+        if not self._writing:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._writing.append(socket)
+
+    def _flush(self) -> None:
+        try:
+            while self._writing:
+                self._writing.popleft().flush()
+        finally:
+            if self._writing:  # one has failed, which is nothing to the others
+                asyncio.get_running_loop().call_soon(self._flush)
 
     async def wait_ended(self, seconds: float) -> None:
         """Let the connections that were closed come to their end."""

@@ -1,10 +1,9 @@
 """One client's Engine.IO socket: a plain reader, a writer without a task, pings by a timer.
 
-python-engineio 4.15 makes a task and a `wait_for` per message that comes in, a queue and
-a writer task for what goes out, a sleeping task per client for pings, and loses track of
-a client whose frame does not parse. What is replaced here, and checked against 4.15.1 by
-tests/unit/test_seams.py: `AsyncSocket.send`, `poll`, `close`, `schedule_ping`,
-`handle_get_request`, `handle_post_request` and `_upgrade_websocket`.
+python-engineio 4.15 makes a task and a `wait_for` for each message in, a queue and a task for what
+goes out, a task for pings, and loses track of a client whose frame does not parse. What is
+replaced here, and checked against 4.15.1 by tests/unit/test_seams.py: `AsyncSocket.send`, `poll`,
+`close`, `schedule_ping`, `handle_get_request`, `handle_post_request` and `_upgrade_websocket`.
 """
 
 from __future__ import annotations
@@ -51,14 +50,10 @@ class Home(Protocol):
     on_message: Callable[[GameSocket, str | bytes], Awaitable[None]]
     on_disconnect: Callable[[GameSocket], Awaitable[None]]
     on_overflow: Callable[[GameSocket], None]
-
-    def generate_id(self) -> str:
-        """An id for a session."""
-
-    def spawn(self, work: Any) -> None:
-        """Run a short coroutine that nobody waits for."""
-
-    def _bad_request(self, message: str) -> Any: ...
+    flush_soon: Callable[[GameSocket], None]  # when this turn of the loop is over
+    spawn: Callable[[Any], None]  # a short coroutine that nobody waits for
+    generate_id: Callable[[], str]
+    _bad_request: Callable[[str], Any]
 
 
 class GameSocket(AsyncSocket):
@@ -78,6 +73,7 @@ class GameSocket(AsyncSocket):
         self._held: list[packet.Packet] | None = None
         self._transport: asyncio.WriteTransport | None = None
         self._out: list[bytes] = []
+        self._behind = True  # whether much may wait; unknown before the first write
         self._mail: list[packet.Packet] = []  # what waits for a poll
         self._mail_bytes = 0
         self._polling = False  # whether one waits for packets
@@ -106,7 +102,7 @@ class GameSocket(AsyncSocket):
 
     def _write(self, frame: bytes) -> None:
         if not self._out:
-            self._loop.call_soon(self._flush)
+            self.server.flush_soon(self)
         self._out.append(frame)
 
     def acknowledge(self, ack_id: int, answer: bytes) -> None:
@@ -118,7 +114,7 @@ class GameSocket(AsyncSocket):
 
     def offer(self, pkt: packet.Packet) -> bool:
         """Send what may be skipped, unless the client is behind; False if it was skipped."""
-        if self.waiting_bytes > self.server.limits.send_buffer_bytes // 2:
+        if self._behind and self.waiting_bytes > self.server.limits.send_buffer_bytes // 2:
             return False
         self.post(pkt)
         return True
@@ -178,14 +174,18 @@ class GameSocket(AsyncSocket):
             self._mailed = None
         return self._take_mail(PACKETS_PER_POLL)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what was posted in this turn of the loop."""
         transport = self._transport
         data = b"".join(self._out)
         self._out.clear()
         # uvloop's write raises on a transport that was just closed.
         if transport is None or transport.is_closing() or not data:
             return
-        if transport.get_write_buffer_size() + len(data) > self.server.limits.send_buffer_bytes:
+        most = self.server.limits.send_buffer_bytes
+        waiting = transport.get_write_buffer_size() + len(data)
+        self._behind = waiting > most // 2
+        if waiting > most:
             self.server.on_overflow(self)
             return
         transport.write(data)
@@ -395,6 +395,6 @@ class GameSocket(AsyncSocket):
             transport.abort()
             return
         self._out.append(close_frame())
-        self._flush()
+        self.flush()
         # A client that does not read its last frames must not keep them in memory.
         self._loop.call_later(CLOSE_SECONDS, transport.abort)

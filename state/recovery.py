@@ -138,9 +138,9 @@ class Recovery:
         """Publish what is no event."""
         await self._redis.call(self._redis.publish, channel(room), text)
 
-    async def whisper(self, room: str, packet: str, skip: str | None) -> None:
-        """Send an event that is not kept."""
-        text = f"0 {skip or NOBODY} {packet}"
+    async def whisper(self, room: str, packet: str, skip: str, node: str) -> None:
+        """Send an event that is not kept, which a node's own sockets have already."""
+        text = f"0 {node}/{skip} {packet}"
         await self._redis.call(self._redis.publish, channel(room), text)
 
     async def since(self, rooms: Mapping[str, int], proven: int) -> Since:

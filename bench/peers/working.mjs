@@ -49,6 +49,10 @@ io.on("connection", (socket) => {
     await socket.join(room);
     return {};
   }));
+  socket.on("chat:typing", guarded(JOIN, async ({ room }) => {
+    socket.to(room).emit("chat:typing", { room, from });
+    return {};
+  }));
   socket.on("chat:send", guarded(SEND, async ({ room, text }) => {
     if (!socket.rooms.has(room)) throw new Error("forbidden");
     await limiter.consume(from.id);

@@ -305,7 +305,7 @@ async def nothing_lost(talkers: list[Talker], reader: Player) -> list[str]:
 
 async def owned_keys(stores: Stores) -> set[str]:
     """The keys that do not go away by themselves: somebody has to delete them."""
-    async with RedisStore(stores.redis_url, Redis()) as redis:
+    async with RedisStore(stores.redis_url, Redis(commands=1_000_000)) as redis:
         names = await redis.call("KEYS", "*")
         left = await redis.batch([("PTTL", name) for name in names])
     owned = {name for name, ms in zip(names, left, strict=True) if ms == -1}

@@ -16,7 +16,7 @@ from server.metrics import Metrics
 from server.packets import Message
 from server.transport import GameSocket
 from state.connect import RedisStore
-from state.recovery import EPOCH
+from state.recovery import EPOCH, NOBODY
 from state.recovery import Recovery as Log
 
 PATIENCE = 10
@@ -33,6 +33,14 @@ class Socket:
     def post(self, message: Message) -> None:
         self.sent.append(message)
 
+    def offer(self, message: Message) -> bool:
+        self.sent.append(message)
+        return True
+
+    @property
+    def heard(self) -> list[str]:
+        return [str(message.data) for message in self.sent]
+
 
 async def ready(adapter: Adapter, listening: asyncio.Future[Any]) -> None:
     async with asyncio.timeout(PATIENCE):
@@ -48,7 +56,7 @@ async def test_what_is_heard_of_another_log_is_a_gap_and_not_handed_on(redis: Re
     def on_gap(rooms: Iterable[str]) -> None:
         gaps.append(list(rooms))
 
-    adapter = Adapter(redis, log, hub, Metrics(), lambda: int(time.time() * 1000))
+    adapter = Adapter(redis, log, hub, Metrics(), lambda: int(time.time() * 1000), "node")
     adapter.on_gap, adapter.on_nodes, adapter.on_ready = on_gap, lambda _: None, lambda: None
     listening = asyncio.ensure_future(adapter.listen())
     await ready(adapter, listening)
@@ -71,7 +79,7 @@ async def test_a_room_that_is_joined_while_the_node_catches_up_misses_nothing(
     redis: RedisStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log, hub, old, new = Log(redis, Recovery(), Limits()), Hub(), Socket(), Socket()
-    adapter = Adapter(redis, log, hub, Metrics(), lambda: int(time.time() * 1000))
+    adapter = Adapter(redis, log, hub, Metrics(), lambda: int(time.time() * 1000), "node")
     adapter.on_nodes, adapter.on_ready = lambda _: None, lambda: None
     listening = asyncio.ensure_future(adapter.listen())
     await ready(adapter, listening)
@@ -98,3 +106,31 @@ async def test_a_room_that_is_joined_while_the_node_catches_up_misses_nothing(
     assert [str(one.data)[:3] for one in old.sent] == ["2[1", "2[2", "2[4"]
     assert [str(one.data)[:3] for one in new.sent] == ["2[3"]
     listening.cancel()
+
+
+async def test_what_is_not_kept_is_on_the_nodes_own_sockets_first_and_on_each_once(
+    redis: RedisStore,
+) -> None:
+    heard: dict[str, Socket] = {"ann": Socket(), "bob": Socket(), "far": Socket()}
+    adapters = []
+    for node, sids in (("here", ("ann", "bob")), ("there", ("far",))):
+        log, hub = Log(redis, Recovery(), Limits()), Hub()
+        adapter = Adapter(redis, log, hub, Metrics(), lambda: int(time.time() * 1000), node)
+        adapter.on_nodes, adapter.on_ready = lambda _: None, lambda: None
+        adapters.append(adapter)
+        listening = asyncio.ensure_future(adapter.listen())
+        await ready(adapter, listening)
+        for sid in sids:
+            hub.add(sid, cast("GameSocket", heard[sid]), "r")
+        await adapter.open("r")
+    here, there = adapters
+    telling = asyncio.ensure_future(here.whisper("r", "2[1]", "ann"))
+    await asyncio.sleep(0)
+    assert [socket.heard for socket in heard.values()] == [[], ["2[1]"], []]
+    await telling
+    await there.whisper("r", "2[2]", NOBODY)
+    async with asyncio.timeout(PATIENCE):
+        while not heard["ann"].sent or len(heard["far"].sent) < 2:  # noqa: ASYNC110 - briefly
+            await asyncio.sleep(0.01)
+    heard_by = {sid: sorted(socket.heard) for sid, socket in heard.items()}
+    assert heard_by == {"ann": ["2[2]"], "bob": ["2[1]", "2[2]"], "far": ["2[1]", "2[2]"]}

@@ -126,12 +126,12 @@ async def test_a_subscriber_hears_an_event_with_its_offset_and_who_is_left_out(
         line.add([channel(ROOM)])
         assert (await pushes.get())[0] == "subscribe"
         number = await say(recovery, "hello", skip="sid")
-        await recovery.whisper(ROOM, '2["typing"]', None)
+        await recovery.whisper(ROOM, '2["typing"]', "sid", "node")
         epoch, last = await recovery.position()
         assert last == number
         packet = f'2["e",{{"t":"hello"}},"{epoch}-{number}"]'
         assert await pushes.get() == ["message", channel(ROOM), f"{number} sid {packet}"]
-        assert await pushes.get() == ["message", channel(ROOM), '0 - 2["typing"]']
+        assert await pushes.get() == ["message", channel(ROOM), '0 node/sid 2["typing"]']
     since = await recovery.since({ROOM: 0}, await now(redis))
     assert since.events == [Event(number, "sid", packet, ROOM)]
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -38,6 +40,27 @@ def test_broadcasts_are_counted_however_they_are_cut(reading, cuts: tuple[int, .
         server.send(data[start:end])
         load.pump(1)
     assert client.received == group.delivered == 3
+
+
+def test_a_delivery_is_timed_by_its_arrival_and_not_by_its_reading(reading):
+    load, client, _ = reading
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        there = socket.create_connection(door.getsockname())
+        old, client.sock = client.sock, door.accept()[0]
+    load._epoll.unregister(old.fileno())
+    old.close()
+    load._by_fd[client.sock.fileno()] = client
+    load._epoll.register(client.sock.fileno())
+    group = Group("a", [client], 1)
+    group.measure()
+    with there:
+        group.sent_at = [time.time()]
+        there.send(websocket_frame(BROADCAST))
+        time.sleep(0.2)
+        load.pump(1)
+    assert len(load.latencies) == 1
+    assert load.unstamped == (sys.platform != "linux")
+    assert load.unstamped or -0.001 < load.latencies[0] < 0.15
 
 
 def test_what_a_server_refuses_is_an_error(reading):

@@ -221,3 +221,65 @@ async def test_an_id_says_on_which_node_its_session_lives() -> None:
     ids = {engine.generate_id() for _ in range(100)}
     assert len(ids) == 100
     assert {one.partition(".")[0] for one in ids} == {"0badf00d"}
+
+
+# A socket on a WebSocket
+
+
+class Transport:
+    """A client that takes nothing; what was written to it, or a failure."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.writes: list[bytes] = []
+        self.broken = broken
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return len(b"".join(self.writes))
+
+    def write(self, data: bytes) -> None:
+        if self.broken:
+            raise RuntimeError("closed")
+        self.writes.append(data)
+
+
+def on_websocket(node: Node, transport: Transport) -> GameSocket:
+    socket = node.socket()
+    socket._transport = cast("asyncio.WriteTransport", transport)
+    return socket
+
+
+async def test_what_one_turn_of_the_loop_posts_is_one_write_and_one_failure_is_nobody_elses() -> (
+    None
+):
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    node, lines = Node(), [Transport(), Transport(broken=True), Transport()]
+    sockets = [on_websocket(node, line) for line in lines]
+    for text in "ab":
+        for socket in sockets:
+            socket.post(Message(text))
+    await asyncio.sleep(0.01)
+    assert [line.writes for line in lines] == [
+        [b"\x81\x024a\x81\x024b"],
+        [],
+        [b"\x81\x024a\x81\x024b"],
+    ]
+    sockets[0].post(Message("c"))
+    await asyncio.sleep(0.01)
+    assert lines[0].writes[1:] == [b"\x81\x024c"]
+
+
+async def test_what_may_be_skipped_is_skipped_from_half_of_the_buffer_on() -> None:
+    node, line = Node(send_buffer_bytes=100_000), Transport()
+    socket = on_websocket(node, line)
+    offered = []
+    for _ in range(6):
+        offered.append(socket.offer(Message("x" * 20_000)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    assert offered == [True, True, True, False, False, False]
+    line.writes.clear()
+    assert socket.offer(Message("again"))
+    assert not node.overflowed

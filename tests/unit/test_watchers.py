@@ -92,7 +92,7 @@ async def test_changes_of_one_turn_of_the_loop_are_told_together_also_if_the_fir
     None
 ):
     told = Told()
-    publisher = RoomPublisher(cast("Any", None), cast("Any", told))
+    publisher = RoomPublisher(cast("Any", None), cast("Any", told), cast("Any", None))
     tasks = [asyncio.create_task(publisher.presence_changed([player])) for player in ("ann", "bob")]
     await asyncio.gather(*tasks)
     await publisher.presence_changed(["eve"])
