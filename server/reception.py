@@ -35,6 +35,9 @@ from state.recovery import Event, Taken, new_pid
 Step: TypeAlias = "partial[Any]"
 
 PID_CHARS = 64  # ours have 32; an offset has some 25
+# At once: when ten thousand leave together, those who come meanwhile shall not find all of their
+# questions before them, and then a breaker that has opened.
+DEPARTURES = 256
 
 log = get_logger(__name__)
 
@@ -77,6 +80,7 @@ class Reception:
         self._authenticator = authenticator
         self._metrics = metrics
         self._ask = ask
+        self._departing = asyncio.Semaphore(DEPARTURES)
 
     # Coming
 
@@ -245,8 +249,12 @@ class Reception:
 
         The seat comes last: as long as it is there, nodes.py finds it and does all this again.
         """
-        request_id = new_request_id()
         when = self._world.now() if at is None else at
+        async with self._departing:
+            await self._depart(connection, pid, when)
+
+    async def _depart(self, connection: str, pid: str, when: int) -> None:
+        request_id = new_request_id()
         keep: Step = partial(self._places.recovery.left, pid, connection, when)
         hooks = [partial(one, self._world, connection) for one in self._catalogue.leaving]
         if not await self._all_done([keep, *hooks], request_id):
