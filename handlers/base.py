@@ -205,9 +205,9 @@ Erase: TypeAlias = Callable[[World, str], Awaitable[None]]
 Export: TypeAlias = Callable[[World, str], Awaitable[dict[str, list[dict[str, Any]]]]]
 
 
-@dataclass(slots=True)  # made for every event: frozen costs a microsecond
+@dataclass(slots=True)
 class Context:
-    """One request: who asks, from where, and what he can reach."""
+    """Who asks, from where, and what he can reach: of a request, or of all events of a session."""
 
     world: World
     address: str

@@ -22,7 +22,7 @@ from game.errors import (
     TokenExpired,
     UnknownEvent,
 )
-from handlers.base import Context, World
+from handlers.base import World
 from handlers.registry import Catalogue, Command
 from server import wire
 from server.boundary import Boundary, error_object, new_request, request_id, valid
@@ -80,7 +80,6 @@ class Dispatch:
         self._events = {one.event: Event(one, boundary) for one in catalogue.commands}
         self._boundary = boundary
         self._reception = reception
-        self._world = world
         self._bytes = limits.message_bytes
         self._surely = self._bytes // 4  # so many characters have no more bytes than that
         self._depth = limits.json_depth + 1  # in the array of the name and the argument
@@ -134,9 +133,7 @@ class Dispatch:
             session.socket.acknowledge(ack_id, answer)
 
     def _handle(self, session: Session, event: Event, argument: dict[str, Any]) -> Awaitable[Any]:
-        asked = valid(event.validate, argument)
-        context = Context(self._world, session.address, session.caller, session)
-        return event.handler(asked, context)
+        return event.handler(valid(event.validate, argument), session.context)
 
     # What is rarely sent
 

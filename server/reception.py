@@ -169,7 +169,7 @@ class Reception:
         return sid
 
     def _session(self, socket: GameSocket, caller: Caller, sid: str, pid: str) -> Session:
-        session = Session(sid, pid, socket, caller, self._settings, self._places)
+        session = Session(sid, pid, socket, caller, self._world, self._places)
         self.seated[socket] = self.sessions[sid] = session
         self._clients.seat(sid, socket.sid)
         self._metrics.connections.set(len(self.sessions))
@@ -318,7 +318,7 @@ class Reception:
             case {"do": "rename", "room": room, "name": name}:
                 for sid in self._places.hub.members(room):
                     session = self.sessions[sid]
-                    session.caller = replace(session.caller, name=name)
+                    session.speak_as(replace(session.caller, name=name))
             case {"do": "presence", "players": players}:
                 self._places.watchers.changed(players)
             case {"do": "start over"}:

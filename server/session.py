@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
-from config.settings import Settings
 from game import rooms
-from handlers.base import Caller
+from handlers.base import Caller, Context, World
 from server.limits import Credits, Refusals
 from state.recovery import Recovery, room_field, watch_field
 
@@ -40,21 +39,30 @@ class Session:
         pid: str,
         socket: GameSocket,
         caller: Caller,
-        settings: Settings,
+        world: World,
         places: Places,
     ) -> None:
+        limits = world.settings.limits
         self.sid = sid
         self.pid = pid
         self.socket = socket
-        self.caller = caller
         self.address = socket.address
         self.seating = True  # until Redis has said that it has the seat
         self.first = False  # of its player's connections, when it was seated
         self.ending = False  # announced to the client
         self.ended = False  # taken out of everything
-        self.credits = Credits(settings.limits.events_per_second, settings.limits.events_burst)
-        self.refusals = Refusals(settings.limits)
+        self.credits = Credits(limits.events_per_second, limits.events_burst)
+        self.refusals = Refusals(limits)
+        self._world = world
         self._places = places
+        self.speak_as(caller)
+
+    def speak_as(self, caller: Caller) -> None:
+        """Let all requests from now on be the caller's."""
+        self.caller = caller
+        # One for all of them. Without us once we have ended: it would keep us in memory.
+        mine = None if self.ended else self
+        self.context = Context(self._world, self.address, caller, mine)
 
     @property
     def connection(self) -> str:
@@ -109,7 +117,8 @@ class Session:
 
     def renew(self, caller: Caller) -> None:
         """Go on with a newer token of the same account."""
-        former, self.caller = self.caller, caller
+        former = self.caller
+        self.speak_as(caller)
         if not self.ended:
             self._places.hub.drop(self.sid, rooms.family(former.family))
             self._places.hub.add(self.sid, self.socket, rooms.family(caller.family))
@@ -125,6 +134,7 @@ class Session:
     def vanish(self) -> None:
         """Be in no room, watch nobody."""
         self.ended = True
+        self.speak_as(self.caller)
         self._places.watchers.unwatch(self.sid)
         for room in self._places.hub.forget(self.sid):
             self._places.adapter.close(room)

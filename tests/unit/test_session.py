@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 from config.settings import Settings
@@ -22,13 +23,14 @@ class Nothing:
 
 async def test_what_comes_after_the_end_does_not_bring_it_back() -> None:
     hub, nothing = Hub(), cast("Any", Nothing())
-    session = Session(
-        "sid", "pid", nothing, CALLER, Settings(), Places(hub, nothing, nothing, nothing)
-    )
+    world = cast("Any", SimpleNamespace(settings=Settings()))
+    session = Session("sid", "pid", nothing, CALLER, world, Places(hub, nothing, nothing, nothing))
+    assert session.context.socket is session
     session.enter_own()
     assert len(hub.rooms) == 2
     session.vanish()
     assert hub.rooms == []
+    assert session.context.connection is None, "or only the collector would free it"
     session.enter_own()  # its seat was answered late
     session.renew(replace(CALLER, family="other"))
     await session.enter("room:a")
