@@ -180,6 +180,7 @@ async def test_comings_and_goings_leave_no_key_task_or_descriptor(
         footprint = Footprint(server, emptied, table)
         await footprint.settle()
         done = await traffic(clients, SECONDS)
+        print(f"{done.total():,} visits")  # noqa: T201 - the long form says how long it was
         assert set(done) == {visit.__name__ for visit in VISITS}
         assert done.total() > SECONDS * 20, "this machine is too slow to tell"
         await footprint.check(megabytes=16)
