@@ -53,13 +53,12 @@ class Event:
 class Announced:
     """A binary event whose attachments are to come.
 
-    None of ours takes any. So its argument is left as it is: what stands there for binary
-    data is an object where none fits, and does not validate.
+    None of ours takes any. So it is taken as it is: what stands there for binary data is an
+    object where none fits, and does not validate.
     """
 
-    name: str
-    argument: dict[str, Any]
-    ack_id: int | None
+    packet: str
+    head: wire.Head
     missing: int
 
 
@@ -148,22 +147,21 @@ class Dispatch:
             wire.check_size(packet, self._bytes)
             if head.namespace != NAMESPACE or head.type not in (wire.EVENT, wire.BINARY_EVENT):
                 return await self._control(session, packet, head)
-            name, argument = wire.event(packet, head.start, self._depth)
             if head.type == wire.BINARY_EVENT:
-                self._announce(session, name, argument, head)
+                self._announce(session, packet, head)
             else:
-                event = self._asked(session, name)
-                await self._run(session, event, argument, head.ack_id, request)
+                await self._event(session, packet, head, request)
         except GameError as error:
             self._refuse(session, head.ack_id if head else None, error, request)
 
-    def _announce(
-        self, session: Session, name: str, argument: dict[str, Any], head: wire.Head
-    ) -> None:
+    async def _event(self, session: Session, packet: str, head: wire.Head, request: int) -> None:
+        name, argument = wire.event(packet, head.start, self._depth)
+        await self._run(session, self._asked(session, name), argument, head.ack_id, request)
+
+    def _announce(self, session: Session, packet: str, head: wire.Head) -> None:
         if not 0 < head.attachments <= ATTACHMENTS:
             raise MalformedPayload("A binary event has attachments, and few.")
-        announced = Announced(name, argument, head.ack_id, head.attachments)
-        self._announced[session.socket.sid] = announced
+        self._announced[session.socket.sid] = Announced(packet, head, head.attachments)
 
     async def attachment(self, session: Session, data: bytes) -> None:
         """Take the binary part of an event that was announced; any other is junk."""
@@ -177,11 +175,10 @@ class Dispatch:
             announced.missing -= 1
             if not announced.missing:
                 del self._announced[eio_sid]
-                event = self._asked(session, announced.name)
-                await self._run(session, event, announced.argument, announced.ack_id, request)
+                await self._event(session, announced.packet, announced.head, request)
         except GameError as error:
             self._announced.pop(eio_sid, None)
-            self._refuse(session, announced.ack_id if announced else None, error, request)
+            self._refuse(session, announced.head.ack_id if announced else None, error, request)
 
     def forget(self, socket: GameSocket) -> None:
         """A connection has ended."""

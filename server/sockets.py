@@ -134,7 +134,7 @@ class SocketServer(socketio.AsyncServer):
             await self.reception.leave(session, for_good=True)
             self._wait_for_sign_in(session.socket)
         elif head.type == wire.ACK and head.ack_id is not None:
-            body = wire.read_json(packet, head.start, self._limits.json_depth)
+            body = wire.read_json(packet, head.start, self._limits.json_depth + 1)
             await self._handle_ack(session.socket.sid, NAMESPACE, head.ack_id, body)
         elif head.type == wire.CONNECT and head.namespace != NAMESPACE:
             error = NotFound("Only the default namespace is served.")
