@@ -215,7 +215,7 @@ class Adapter:
         if self._epoch and epoch != self._epoch:
             log.error("log_lost", rooms=len(rooms))
             self.on_gap(rooms)
-        elif self._last:
+        elif self._epoch:
             after = dict.fromkeys(rooms, self._last)
             missed = await self._recovery.since(after, self._proven - DRIFT_MS)
             # What came after `last` is heard as well: every channel was open before we asked.

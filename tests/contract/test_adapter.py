@@ -108,6 +108,27 @@ async def test_a_room_that_is_joined_while_the_node_catches_up_misses_nothing(
     listening.cancel()
 
 
+async def test_the_first_event_of_a_log_is_not_missed_while_the_line_is_broken(
+    redis: RedisStore,
+) -> None:
+    log, hub, socket = Log(redis, Recovery(), Limits()), Hub(), Socket()
+    adapter = Adapter(redis, log, hub, Metrics(), lambda: int(time.time() * 1000), "node")
+    adapter.on_nodes, adapter.on_ready = lambda _: None, lambda: None
+    listening = asyncio.ensure_future(adapter.listen())
+    await ready(adapter, listening)
+    hub.add("sid", cast("GameSocket", socket), "r")
+    await adapter.open("r")
+    assert adapter._line
+    adapter._line.end()
+    with pytest.raises(DependencyUnavailable):
+        await asyncio.wait_for(listening, PATIENCE)
+    await log.publish("r", "2[1", None, "t1")
+    listening = asyncio.ensure_future(adapter.listen())
+    await ready(adapter, listening)
+    assert [text[:3] for text in socket.heard] == ["2[1"]
+    listening.cancel()
+
+
 async def test_what_is_not_kept_is_on_the_nodes_own_sockets_first_and_on_each_once(
     redis: RedisStore,
 ) -> None:
