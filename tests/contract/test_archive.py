@@ -11,6 +11,7 @@ import pytest
 from config.sections import Redis
 from state import messages
 from state.archive import Archive
+from state.archiver import BATCH_BYTES
 from state.connect import RedisStore
 from state.documents import DocumentStore
 from tests.contract.chat_kit import BATCH, ROOM, TAIL, Died, Lobby, doomed, small
@@ -56,6 +57,29 @@ async def test_a_pass_goes_on_until_nothing_waits(lobby: Lobby) -> None:
     assert await lobby.archive.archive_once() == len(rooms) + BATCH * 3 + 1
     assert await lobby.stored() == list(lobby.model.values())
     assert [len(await lobby.stored(room)) for room in rooms] == [1] * len(rooms)
+
+
+async def test_large_messages_are_archived_in_smaller_writes(
+    redis: RedisStore, documents: DocumentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lobby = Lobby(redis, documents, small(archive_batch=500))
+    await lobby.clear()
+    written: list[int] = []
+    call = documents.call
+
+    async def counted(collection: str, method: str, *args: Any, **options: Any) -> Any:
+        if method == "insert_many":
+            written.append(sum(len(one["text"]) for one in args[0]))
+        return await call(collection, method, *args, **options)
+
+    monkeypatch.setattr(documents, "call", counted)
+    texts = [f"{n:04d}" * 1_000 for n in range(90)]
+    for text in texts:
+        await lobby.say(text)
+    assert await lobby.archive.archive_once() == len(texts)
+    assert max(written) < BATCH_BYTES + 4_000
+    found = await documents.find("messages", {"room": ROOM}, sort=[("_id", 1)], limit=100)
+    assert [one["text"] for one in found] == texts
 
 
 async def test_a_stream_keeps_its_tail_and_no_changes_of_what_left_it(lobby: Lobby) -> None:
