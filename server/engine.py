@@ -8,6 +8,7 @@ What is replaced here, and checked against 4.15.1 by tests/unit/test_seams.py:
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -25,6 +26,7 @@ FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\n"
     b"Content-Length: 4\r\nConnection: close\r\n\r\nfull"
 )
+ID_BYTES = 15  # of randomness: who knows a polling client's id is that client
 METHODS = frozenset({"GET", "POST", "OPTIONS"})
 
 
@@ -58,7 +60,7 @@ class Engine(engineio.AsyncServer):
 
     def spawn(self, work: Any) -> None:
         """Run a short coroutine that nobody waits for."""
-        task = asyncio.ensure_future(work)
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -86,7 +88,7 @@ class Engine(engineio.AsyncServer):
 
     def generate_id(self) -> str:
         """An id that says on which node its session lives; server/forward.py reads it."""
-        return f"{self.node}.{super().generate_id()}"
+        return f"{self.node}.{os.urandom(ID_BYTES).hex()}"
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Everything below /socket.io/, a little stricter than python-engineio."""

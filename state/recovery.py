@@ -18,6 +18,7 @@ An id is the ms since the epoch by Redis' clock, times 1024, and a count in that
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -88,7 +89,7 @@ def new_token() -> str:
 
 def new_pid() -> str:
     """A session's private id: who has it and a token of its player may take it up."""
-    return secrets.token_urlsafe(24)
+    return os.urandom(16).hex()
 
 
 class Recovery:
