@@ -23,7 +23,7 @@ from handlers.registry import Catalogue
 from handlers.session import Resume, SessionReady
 from server.auth import Authenticator
 from server.boundary import Boundary, Outcome, new_request_id
-from server.broadcast import Clients, RoomPublisher, event_packet
+from server.broadcast import RoomPublisher, event_packet
 from server.metrics import Metrics
 from server.packets import Message
 from server.session import Places, Session
@@ -59,7 +59,6 @@ class Reception:
         world: World,
         catalogue: Catalogue,
         boundary: Boundary,
-        clients: Clients,
         places: Places,
         publisher: RoomPublisher,
         authenticator: Authenticator,
@@ -74,7 +73,6 @@ class Reception:
         self._world = world
         self._catalogue = catalogue
         self._boundary = boundary
-        self._clients = clients
         self._places = places
         self._publisher = publisher
         self._authenticator = authenticator
@@ -171,7 +169,6 @@ class Reception:
     def _session(self, socket: GameSocket, caller: Caller, sid: str, pid: str) -> Session:
         session = Session(sid, pid, socket, caller, self._world, self._places)
         self.seated[socket] = self.sessions[sid] = session
-        self._clients.seat(sid, socket.sid)
         self._metrics.connections.set(len(self.sessions))
         return session
 
@@ -234,7 +231,6 @@ class Reception:
         session.vanish()
         self.seated.pop(session.socket, None)
         self.sessions.pop(session.sid, None)
-        self._clients.unseat(session.sid)
         self._metrics.connections.set(len(self.sessions))
         return True
 

@@ -1,7 +1,7 @@
 """Socket.IO: from a packet to the boundary and back.
 
-Built on python-socketio's server for its engine, rooms and adapter; its own dispatch,
-which makes a task per event and answers nothing when a handler raises, is replaced.
+Built on python-socketio's server for its engine; its own dispatch, which makes a task per
+event and answers nothing when a handler raises, is replaced, and so are its rooms.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from handlers.base import World
 from handlers.registry import Catalogue
 from server import wire
 from server.boundary import Boundary, error_object, new_request_id
-from server.broadcast import NAMESPACE, Clients, event_packet
+from server.broadcast import NAMESPACE, event_packet
 from server.dispatch import Dispatch
 from server.engine import Engine
 from server.http_address import Addresses
@@ -46,7 +46,6 @@ class SocketServer(socketio.AsyncServer):
         *,
         limits: Limits,
         node: str,
-        clients: Clients,
         catalogue: Catalogue,
         boundary: Boundary,
         reception: Reception,
@@ -55,7 +54,6 @@ class SocketServer(socketio.AsyncServer):
         world: World,
     ) -> None:
         super().__init__(
-            client_manager=clients,
             limits=limits,
             node=node,
             cors_allowed_origins=addresses.origin_allowed,
@@ -134,8 +132,8 @@ class SocketServer(socketio.AsyncServer):
             await self.reception.leave(session, for_good=True)
             self._wait_for_sign_in(session.socket)
         elif head.type == wire.ACK and head.ack_id is not None:
-            body = wire.read_json(packet, head.start, self._limits.json_depth + 1)
-            await self._handle_ack(session.socket.sid, NAMESPACE, head.ack_id, body)
+            # Nobody asks a client for one, so it is nobody's; but it has to be one.
+            wire.read_json(packet, head.start, self._limits.json_depth + 1)
         elif head.type == wire.CONNECT and head.namespace != NAMESPACE:
             error = NotFound("Only the default namespace is served.")
             self._refuse(session.socket, error, head.namespace)

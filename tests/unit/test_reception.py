@@ -41,7 +41,6 @@ async def test_when_all_leave_at_once_redis_is_not_asked_for_all_at_once() -> No
         world=cast("Any", SimpleNamespace(live=books, now=lambda: next(time))),
         catalogue=Catalogue(),
         boundary=Boundary(Metrics(), 5.0),
-        clients=unused,
         places=cast("Any", SimpleNamespace(recovery=books)),
         publisher=unused,
         authenticator=unused,
