@@ -169,7 +169,7 @@ class Reception:
     def _session(self, socket: GameSocket, caller: Caller, sid: str, pid: str) -> Session:
         session = Session(sid, pid, socket, caller, self._world, self._places)
         self.seated[socket] = self.sessions[sid] = session
-        self._metrics.connections.set(len(self.sessions))
+        self._metrics.connected = len(self.sessions)
         return session
 
     async def _sit_down(self, session: Session) -> None:
@@ -231,7 +231,7 @@ class Reception:
         session.vanish()
         self.seated.pop(session.socket, None)
         self.sessions.pop(session.sid, None)
-        self._metrics.connections.set(len(self.sessions))
+        self._metrics.connected = len(self.sessions)
         return True
 
     def evict(self, connection: str) -> None:
