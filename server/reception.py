@@ -117,7 +117,8 @@ class Reception:
         socket.after = await self._places.recovery.open(
             session.pid, session.sid, session.connection, caller.player_id, own
         )
-        await session.enter(*own)
+        if not session.ended:
+            await self._places.adapter.open(*own)
         ready = await self._ready(session, recovered=False)
         return [_connected(session), ready]
 
@@ -189,7 +190,8 @@ class Reception:
     async def _ready(self, session: Session, *, recovered: bool) -> Message:
         """What a client needs to show the truth, recovered or not."""
         context = Context(self._world, session.address, session.caller, session)
-        resume: dict[str, Any] = {"rooms": _chat_rooms(session), "duel": None, "muted_until": None}
+        joined = _chat_rooms(session) if recovered else []
+        resume: dict[str, Any] = {"rooms": joined, "duel": None, "muted_until": None}
         for hook in self._catalogue.connected:
             resume |= await hook(context) or {}
         shown = self._catalogue.shown
