@@ -24,7 +24,14 @@ from game.errors import (
 from handlers.base import World
 from handlers.registry import Catalogue
 from server import wire
-from server.boundary import Boundary, error_object, new_request_id
+from server.boundary import (
+    Boundary,
+    Entry,
+    error_object,
+    new_request,
+    new_request_id,
+    request_id,
+)
 from server.broadcast import NAMESPACE, event_packet
 from server.dispatch import Dispatch
 from server.engine import Engine
@@ -64,6 +71,7 @@ class SocketServer(socketio.AsyncServer):
         self._seated = reception.seated
         self._limits = limits
         self._boundary = boundary
+        self._connecting = Entry("hook", "connect", metrics.tally("hook", "connect"))
         self._metrics = metrics
         self._waiting: dict[str, asyncio.TimerHandle] = {}  # engine sids not signed in yet
         self._dispatch = Dispatch(
@@ -118,13 +126,16 @@ class SocketServer(socketio.AsyncServer):
 
     async def _before_sign_in(self, socket: GameSocket, data: str | bytes) -> None:
         """Only CONNECT is listened to; anything else ends the connection, as on Node."""
+        if data[:2] == "0{":  # as nearly all say it
+            await self._connect(socket, str(data), 1)
+            return
         head = wire.try_head(data) if isinstance(data, str) else None
         if head is None or head.type != wire.CONNECT:
             await socket.close()
         elif head.namespace != NAMESPACE:
             self._refuse(socket, NotFound("Only the default namespace is served."), head.namespace)
         else:
-            await self._connect(socket, str(data), head)
+            await self._connect(socket, str(data), head.start)
 
     async def _control(self, session: Session, packet: str, head: wire.Head) -> None:
         """Take a packet that is no event of ours."""
@@ -142,32 +153,35 @@ class SocketServer(socketio.AsyncServer):
 
     # Sign-in
 
-    async def _connect(self, socket: GameSocket, packet: str, head: wire.Head) -> None:
-        request_id = new_request_id()
+    async def _connect(self, socket: GameSocket, packet: str, start: int) -> None:
+        """Take a CONNECT of the default namespace; its JSON begins at `start`, if it has some."""
+        request = new_request()
         socket.hold()
-
-        async def run() -> list[Message]:
-            wire.check_size(packet, self._limits.message_bytes)
-            auth = None
-            if packet[head.start :]:
-                auth = wire.read_json(packet, head.start, self._limits.json_depth)
-            return await self.reception.sign_in(socket, auth)
-
-        outcome = await self._boundary.guard("hook", "connect", request_id, run)
-        if outcome.error or socket.closed:
+        first = await self._boundary.run(
+            self._connecting, request, self._sign_in, socket, packet, start
+        )
+        if isinstance(first, GameError) or socket.closed:
             await self.reception.take_back(socket, for_good=not socket.closed)
             socket.discard()
-            self._refuse(socket, outcome.error or Internal(), NAMESPACE, request_id)
+            error = first if isinstance(first, GameError) else Internal()
+            self._refuse(socket, error, NAMESPACE, request_id(request))
             return
         self._stop_waiting(socket.sid)
-        socket.release(*outcome.value)
+        socket.release(*first)
+
+    def _sign_in(self, socket: GameSocket, packet: str, start: int) -> Awaitable[list[Message]]:
+        wire.check_size(packet, self._limits.message_bytes)
+        auth = None
+        if len(packet) > start:
+            auth = wire.read_json(packet, start, self._limits.json_depth)
+        return self.reception.sign_in(socket, auth)
 
     @staticmethod
     def _refuse(
-        socket: GameSocket, error: GameError, namespace: str, request_id: str | None = None
+        socket: GameSocket, error: GameError, namespace: str, shown_id: str | None = None
     ) -> None:
         """CONNECT_ERROR: the client's `connect_error`, with the error object as its data."""
-        shown = error_object(error, request_id or new_request_id())
+        shown = error_object(error, shown_id or new_request_id())
         body = orjson.dumps({"message": error.code, "data": shown}).decode()
         socket.post(Message("4" + ("" if namespace == NAMESPACE else namespace + ",") + body))
 
