@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import cast
 
 from server.http_address import Addresses
@@ -28,6 +29,9 @@ HEADER = re.compile(r"([\w!#$%&'*+.^`|~-]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e]*[\x
 WITH_A_BODY = frozenset({"content-length", "transfer-encoding", "expect"})
 ASKED = frozenset({"EIO=4", "transport=websocket"})
 TIMESTAMP = "t="  # against caches, from some clients
+# Lines that are not read again, 2 MB at the most: of what one client sends nearly all are what
+# others send, and only the key is ever new.
+KNOWN = 256
 
 LetIn = Callable[[asyncio.Transport, str, bytes], None]
 """Called with a connection, its client's address, and the answer to its handshake."""
@@ -131,26 +135,36 @@ def read(data: bytes) -> dict[str, str] | None:
     if len(data) > HEAD_BYTES or not data.isascii():
         return None
     first, *lines = data[len(BEGINNING) : -len(END)].decode("ascii").split("\r\n")
-    query, _, version = first.partition(" ")
+    headers = _headers(lines) if _asks_for_one(first) else None
+    if not headers or "host" not in headers or not WITH_A_BODY.isdisjoint(headers):
+        return None
+    return headers
+
+
+@lru_cache(KNOWN)
+def _asks_for_one(line: str) -> bool:
+    query, _, version = line.partition(" ")
     asked = set(query.split("&"))
-    if version != "HTTP/1.1" or not asked >= ASKED:
-        return None
-    if not all(one.startswith(TIMESTAMP) for one in asked - ASKED):
-        return None
-    headers = _headers(lines)
-    return headers if headers and "host" in headers and not WITH_A_BODY & headers.keys() else None
+    more = all(one.startswith(TIMESTAMP) for one in asked - ASKED)
+    return version == "HTTP/1.1" and asked >= ASKED and more
 
 
 def _headers(lines: list[str]) -> dict[str, str] | None:
     headers: dict[str, str] = {}
     for line in lines:
-        found = HEADER.fullmatch(line)
+        found = _header(line)
         if found is None:
             return None
-        name, value = found[1].lower(), found[2] or ""
+        name, value = found
         if name == "x-forwarded-for" and name in headers:
             value = f"{headers[name]},{value}"
         elif name in headers:
             return None
         headers[name] = value
     return headers
+
+
+@lru_cache(KNOWN)
+def _header(line: str) -> tuple[str, str] | None:
+    found = HEADER.fullmatch(line)
+    return (found[1].lower(), found[2] or "") if found else None
