@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import cast
 
 from server.http_address import Addresses
+from server.patience import Patience
 from server.websocket import handshake
 
 HEAD_BYTES = 8_190  # aiohttp's own bound of a line; browsers send some 600
@@ -55,8 +56,7 @@ class Door:
         self._further = further
         self._let_in = let_in
         self._addresses = addresses
-        self._idle_seconds = idle_seconds
-        self._silent: dict[Visitor, asyncio.TimerHandle] = {}
+        self.silent: Patience[Visitor] = Patience(idle_seconds, _cut_off)
 
     def __call__(self) -> Visitor:
         """A new connection's protocol."""
@@ -64,19 +64,8 @@ class Door:
 
     def close(self) -> None:
         """End the connections that have said nothing yet."""
-        for visitor in list(self._silent):
+        for visitor in self.silent:
             visitor.transport.abort()
-
-    def came(self, visitor: Visitor) -> None:
-        """Somebody is there, and has said nothing yet."""
-        loop = asyncio.get_running_loop()
-        self._silent[visitor] = loop.call_later(self._idle_seconds, visitor.transport.abort)
-
-    def went(self, visitor: Visitor) -> None:
-        """He has said something, or is gone."""
-        timer = self._silent.pop(visitor, None)
-        if timer:
-            timer.cancel()
 
     def hear(self, transport: asyncio.Transport, data: bytes) -> None:
         """Let in who asks for what all ask for; any other is aiohttp's."""
@@ -114,16 +103,20 @@ class Visitor(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for what it wants."""
         self.transport = cast("asyncio.Transport", transport)
-        self._door.came(self)
+        self._door.silent.add(self)
 
     def data_received(self, data: bytes) -> None:
         """It is another protocol's from here on."""
-        self._door.went(self)
+        self._door.silent.discard(self)
         self._door.hear(self.transport, data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """It wanted nothing."""
-        self._door.went(self)
+        self._door.silent.discard(self)
+
+
+def _cut_off(visitor: Visitor) -> None:
+    visitor.transport.abort()
 
 
 def read(data: bytes) -> dict[str, str] | None:

@@ -6,7 +6,6 @@ event and answers nothing when a handler raises, is replaced, and so are its roo
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable
 
@@ -38,6 +37,7 @@ from server.engine import Engine
 from server.http_address import Addresses
 from server.metrics import Metrics
 from server.packets import Message
+from server.patience import Patience
 from server.reception import Reception
 from server.session import Session
 from server.transport import CLOSE_SECONDS, GameSocket
@@ -73,7 +73,8 @@ class SocketServer(socketio.AsyncServer):
         self._boundary = boundary
         self._connecting = Entry("hook", "connect", metrics.tally("hook", "connect"))
         self._metrics = metrics
-        self._waiting: dict[str, asyncio.TimerHandle] = {}  # engine sids not signed in yet
+        # Not signed in yet.
+        self._waiting: Patience[GameSocket] = Patience(limits.auth_seconds, self._give_up)
         self._dispatch = Dispatch(
             catalogue=catalogue,
             boundary=boundary,
@@ -98,20 +99,11 @@ class SocketServer(socketio.AsyncServer):
         if self.reception.draining or len(self._waiting) >= self._limits.handshakes_per_node:
             self._metrics.refusals.labels("handshake").inc()
             return False
-        self._wait_for_sign_in(socket)
+        self._waiting.add(socket)
         return True
 
-    def _wait_for_sign_in(self, socket: GameSocket) -> None:
-        def give_up() -> None:
-            self.eio.spawn(socket.close(reason=self.reason.SERVER_DISCONNECT))
-
-        loop = asyncio.get_running_loop()
-        self._waiting[socket.sid] = loop.call_later(self._limits.auth_seconds, give_up)
-
-    def _stop_waiting(self, eio_sid: str) -> None:
-        timer = self._waiting.pop(eio_sid, None)
-        if timer:
-            timer.cancel()
+    def _give_up(self, socket: GameSocket) -> None:
+        self.eio.spawn(socket.close(reason=self.reason.SERVER_DISCONNECT))
 
     # Messages
 
@@ -141,7 +133,7 @@ class SocketServer(socketio.AsyncServer):
         """Take a packet that is no event of ours."""
         if head.type == wire.DISCONNECT and head.namespace == NAMESPACE:
             await self.reception.leave(session, for_good=True)
-            self._wait_for_sign_in(session.socket)
+            self._waiting.add(session.socket)
         elif head.type == wire.ACK and head.ack_id is not None:
             # Nobody asks a client for one, so it is nobody's; but it has to be one.
             wire.read_json(packet, head.start, self._limits.json_depth + 1)
@@ -166,7 +158,7 @@ class SocketServer(socketio.AsyncServer):
             error = first if isinstance(first, GameError) else Internal()
             self._refuse(socket, error, NAMESPACE, request_id(request))
             return
-        self._stop_waiting(socket.sid)
+        self._waiting.discard(socket)
         socket.release(*first)
 
     def _sign_in(self, socket: GameSocket, packet: str, start: int) -> Awaitable[list[Message]]:
@@ -188,7 +180,7 @@ class SocketServer(socketio.AsyncServer):
     # Departure
 
     async def _on_disconnect(self, socket: GameSocket) -> None:
-        self._stop_waiting(socket.sid)
+        self._waiting.discard(socket)
         self._dispatch.forget(socket)
         if session := self._seated.get(socket):
             await self.reception.leave(session, for_good=False)

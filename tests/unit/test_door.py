@@ -201,4 +201,4 @@ async def test_who_says_nothing_is_cut_off_by_time_or_at_the_end() -> None:
         reader = await front.say(b"")
         front.door.close()
         assert await asyncio.wait_for(reader.read(), 5) == b""
-        assert not front.door._silent
+        assert not front.door.silent
