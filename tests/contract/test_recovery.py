@@ -75,7 +75,9 @@ def ids(events: list[Event]) -> list[int]:
 async def open_session(recovery: Recovery, *rooms: str, player: str = ANN) -> tuple[str, str]:
     """A new session: its pid and its connection."""
     pid, connection = new_pid(), f"n1.{next(_connections)}"
-    await recovery.open(pid, f"sid-{pid}", connection, player, rooms or (ROOM,))
+    await recovery._redis.ask(
+        [recovery.opening(pid, f"sid-{pid}", connection, player, rooms or (ROOM,))]
+    )
     return pid, connection
 
 
