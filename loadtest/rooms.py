@@ -92,8 +92,14 @@ class Hearing:
 
     @property
     def complete(self) -> bool:
-        """Whether it has heard all that was told."""
-        return self._next is None or (self._next == len(self.room.told) and not self._missing)
+        """Whether it has heard all that was told, and nothing is still to be told.
+
+        An answer may come before the message: they are on two lines to the server's store.
+        """
+        if self._next is None:
+            return True
+        heard_all = self._next == len(self.room.told) and not self._missing
+        return heard_all and not self.room.acknowledged
 
     def settle(self) -> None:
         """Nothing more comes: what has not come is lost."""

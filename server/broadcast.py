@@ -143,9 +143,15 @@ class Adapter:
             raise DependencyUnavailable(retry_after=1.0)
 
     def close(self, room: str) -> None:
-        """Hear of a room no more."""
-        if self._confirmed.pop(channel(room), None) and self._line:
-            self._line.drop(channel(room))
+        """Hear of a room no more; if that is not confirmed yet, as soon as it is.
+
+        Who asks meanwhile would take the answer to the first asking for that to his own.
+        """
+        asked = self._confirmed.get(channel(room))
+        if asked and asked.done():
+            del self._confirmed[channel(room)]
+            if self._line:
+                self._line.drop(channel(room))
 
     async def listen(self) -> None:
         """Hear, until the line breaks; the supervisor calls again."""
@@ -205,6 +211,9 @@ class Adapter:
         waiting = self._confirmed.get(name)
         if waiting and not waiting.done():
             waiting.set_result(None)
+            room = name.removeprefix(PREFIX)
+            if room != NODES and not self._hub.members(room):  # left before
+                self.close(room)
 
     async def _catch_up(self) -> None:
         """Hand on what was published while nobody here listened, or say that it is lost."""
@@ -214,7 +223,7 @@ class Adapter:
         if self._epoch and epoch != self._epoch:
             log.error("log_lost", rooms=len(rooms))
             self.on_gap(rooms)
-        elif self._last:
+        elif self._epoch:
             after = dict.fromkeys(rooms, self._last)
             missed = await self._recovery.since(after, self._proven - DRIFT_MS)
             # What came after `last` is heard as well: every channel was open before we asked.

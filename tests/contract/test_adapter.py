@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import pytest
@@ -16,7 +16,7 @@ from server.metrics import Metrics
 from server.packets import Message
 from server.transport import GameSocket
 from state.connect import RedisStore
-from state.recovery import EPOCH, NOBODY
+from state.recovery import EPOCH, NOBODY, NODES, channel
 from state.recovery import Recovery as Log
 
 PATIENCE = 10
@@ -105,6 +105,78 @@ async def test_a_room_that_is_joined_while_the_node_catches_up_misses_nothing(
     await ready(adapter, listening)
     assert [str(one.data)[:3] for one in old.sent] == ["2[1", "2[2", "2[4"]
     assert [str(one.data)[:3] for one in new.sent] == ["2[3"]
+    listening.cancel()
+
+
+async def test_the_first_event_of_a_log_is_not_missed_while_the_line_is_broken(
+    redis: RedisStore,
+) -> None:
+    log, hub, socket = Log(redis, Recovery(), Limits()), Hub(), Socket()
+    adapter = Adapter(redis, log, hub, Metrics(), lambda: int(time.time() * 1000), "node")
+    adapter.on_nodes, adapter.on_ready = lambda _: None, lambda: None
+    listening = asyncio.ensure_future(adapter.listen())
+    await ready(adapter, listening)
+    hub.add("sid", cast("GameSocket", socket), "r")
+    await adapter.open("r")
+    assert adapter._line
+    adapter._line.end()
+    with pytest.raises(DependencyUnavailable):
+        await asyncio.wait_for(listening, PATIENCE)
+    await log.publish("r", "2[1", None, "t1")
+    listening = asyncio.ensure_future(adapter.listen())
+    await ready(adapter, listening)
+    assert [text[:3] for text in socket.heard] == ["2[1"]
+    listening.cancel()
+
+
+async def test_a_room_that_is_left_and_joined_at_once_is_heard_when_it_says_so(
+    redis: RedisStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What confirms the first asking says nothing of a second one that is still under way."""
+    log, hub, socket = Log(redis, Recovery(), Limits()), Hub(), Socket()
+    adapter = Adapter(redis, log, hub, Metrics(), lambda: int(time.time() * 1000), "node")
+    adapter.on_nodes, adapter.on_ready = lambda _: None, lambda: None
+    listening = asyncio.ensure_future(adapter.listen())
+    await ready(adapter, listening)
+    line = adapter._line
+    assert line
+    hub.add("first", cast("GameSocket", Socket()), "r")
+    adapter.ask("r")
+    hub.forget("first")
+    adapter.close("r")
+    late: list[Sequence[str]] = []
+    monkeypatch.setattr(line, "add", late.append)  # the network takes its time
+    hub.add("second", cast("GameSocket", socket), "r")
+    opening = asyncio.ensure_future(adapter.open("r"))
+    await line._line.send("PING")  # what was asked before is answered
+    await asyncio.sleep(0)
+    monkeypatch.undo()
+    if not opening.done():
+        line.add(late.pop())
+    await opening
+    await log.publish("r", "2[1", None, "t1")
+    await line._line.send("PING")
+    assert [text[:3] for text in socket.heard] == ["2[1"]
+    listening.cancel()
+
+
+async def test_a_room_that_is_left_before_it_is_heard_is_not_heard_for_ever(
+    redis: RedisStore,
+) -> None:
+    log, hub = Log(redis, Recovery(), Limits()), Hub()
+    adapter = Adapter(redis, log, hub, Metrics(), lambda: int(time.time() * 1000), "node")
+    adapter.on_nodes, adapter.on_ready = lambda _: None, lambda: None
+    listening = asyncio.ensure_future(adapter.listen())
+    await ready(adapter, listening)
+    assert adapter._line
+    hub.add("sid", cast("GameSocket", Socket()), "r")
+    adapter.ask("r")
+    hub.forget("sid")
+    adapter.close("r")
+    for _ in range(2):  # what follows from the first answer, is answered by the second
+        await adapter._line._line.send("PING")
+    assert await redis.call(redis.publish, channel("r"), "nobody hears it") == 0
+    assert await redis.call(redis.publish, channel(NODES), "{}") == 1
     listening.cancel()
 
 

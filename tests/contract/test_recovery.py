@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from hashlib import sha1
 from itertools import count
 from typing import Any
 
 import pytest
 
+import state.recovery
 from config.sections import Limits, Redis
 from config.sections import Recovery as RecoverySettings
-from state.connect import RedisStore
+from state.connect import RedisStore, Script
 from state.recovery import (
     EPOCH,
     IDS_PER_MS,
@@ -360,6 +362,18 @@ async def test_who_has_received_nothing_goes_on_from_the_beginning(
     assert taken
     since = await recovery.since(taken.rooms, taken.proven)
     assert (since.complete, ids(since.events)) == (True, sent)
+
+
+async def test_a_new_session_hears_what_comes_after_its_beginning_if_the_clock_is_set_back(
+    recovery: Recovery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await say(recovery)
+    after = await recovery.open(new_pid(), "sid", "n1.c", ANN, [ROOM])
+    behind = Script("log_publish")
+    behind.text = behind.text.replace("now = now_ms()", "now = now_ms() - 5000")
+    behind.sha = sha1(behind.text.encode(), usedforsecurity=False).hexdigest()
+    monkeypatch.setattr(state.recovery, "PUBLISH", behind)
+    assert before <= after < await say(recovery)
 
 
 async def test_a_session_is_only_its_players(recovery: Recovery, redis: RedisStore) -> None:

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from loadtest import report
+from loadtest import report, worker
+from loadtest.accounts import Account
 from loadtest.frames import event, one_frame
-from loadtest.loop import Target
+from loadtest.loop import Loop, Target
+from loadtest.player import Field, Player
 from loadtest.rooms import Hearing, Room
 from loadtest.scenario import Scenario, Thresholds, read
 from loadtest.stats import Histogram, Sample
@@ -115,6 +117,23 @@ def test_who_left_need_not_hear_anything():
     gone.settle()
     assert gone.complete
     assert not +counts
+
+
+@pytest.mark.parametrize(("comes", "lost"), [(True, 0), (False, 1)])
+def test_the_end_waits_for_what_was_acknowledged_and_nobody_has_heard(monkeypatch, comes, lost):
+    """The answer and the message come over two lines: either may be the first."""
+    monkeypatch.setattr(worker, "SETTLE_SECONDS", 0.5)
+    target = Target("127.0.0.1", 9, 0, None, None)
+    field = Field(Loop(), target, Scenario(), random.Random(1), Sample())
+    room = Room("room:a")
+    player = Player(field, Account("token", "id", 60), room)
+    player.hearing.joined([])
+    player.ready = True
+    room.acknowledge("a")
+    if comes:
+        field.loop.after(0.05, lambda: player.hearing.heard("a"))
+    worker._settle(field, [player], [room])
+    assert field.second.counts["lost"] == lost
 
 
 @given(st.lists(st.floats(0.05, 60_000), min_size=1), st.floats(0.01, 1))
