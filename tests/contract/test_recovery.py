@@ -368,7 +368,7 @@ async def test_a_new_session_hears_what_comes_after_its_beginning_if_the_clock_i
     recovery: Recovery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = await say(recovery)
-    after = await recovery.open(new_pid(), "sid", "n1.c", ANN, [ROOM])
+    (after,) = await recovery._redis.ask([recovery.opening(new_pid(), "sid", "n1.c", ANN, [ROOM])])
     behind = Script("log_publish")
     behind.text = behind.text.replace("now = now_ms()", "now = now_ms() - 5000")
     behind.sha = sha1(behind.text.encode(), usedforsecurity=False).hexdigest()
