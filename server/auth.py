@@ -48,14 +48,16 @@ class Authenticator:
         token = auth.get("token") if isinstance(auth, dict) else None
         if not isinstance(token, str) or not token:
             raise Unauthenticated
-        # A stock client may send more than we read: `pid` and `offset` of a recovery.
-        known = {name: auth[name] for name in ConnectAuth.model_fields if name in auth}
-        asked = valid(ConnectAuth.model_validate, known)
-        claims = self._tokens.read(asked.token)
+        character_id = None
+        if "character_id" in auth:
+            # A stock client may send more than we read: `pid` and `offset` of a recovery.
+            known = {name: auth[name] for name in ConnectAuth.model_fields}
+            character_id = valid(ConnectAuth.model_validate, known).character_id
+        claims = self._tokens.read(token)
         entry = await self._checked(claims, self._entrance.enter(claims))
         entry.account.refuse_banned(self._now())
         try:
-            character = await self._entrance.character(entry, asked.character_id)
+            character = await self._entrance.character(entry, character_id)
         except NotFound:
             raise Forbidden("The character is not yours.") from None
         return _caller(claims, entry.account, character)

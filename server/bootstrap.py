@@ -19,7 +19,7 @@ from server.api import Api
 from server.auth import Authenticator
 from server.backlog import Backlog
 from server.boundary import Boundary, new_request_id
-from server.broadcast import Adapter, Clients, Hub, RoomPublisher
+from server.broadcast import Adapter, Hub, RoomPublisher
 from server.census import Census
 from server.documents.pages import ApiPages
 from server.health import Details, Health
@@ -113,7 +113,6 @@ def build(
     adapter = Adapter(redis, recovery, hub, metrics, clock, node)
     publisher = RoomPublisher(recovery, backlog, adapter)
     backlog.on_lost = publisher.lost
-    clients = Clients()
     duels = Duels(redis, settings)
     office = Office(
         settings,
@@ -171,7 +170,6 @@ def build(
         world=world,
         catalogue=catalogue,
         boundary=boundary,
-        clients=clients,
         places=Places(hub, adapter, watchers, recovery),
         publisher=publisher,
         authenticator=authenticator,
@@ -181,7 +179,6 @@ def build(
     sockets = SocketServer(
         limits=settings.limits,
         node=node,
-        clients=clients,
         catalogue=catalogue,
         boundary=boundary,
         reception=reception,

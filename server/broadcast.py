@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import orjson
-from socketio.async_manager import AsyncManager
 
 from config.logging import get_logger
 from game import rooms
@@ -381,19 +380,3 @@ class RoomPublisher:
 
     async def _nodes(self, message: dict[str, Any]) -> None:
         await self._backlog.tell(NODES, orjson.dumps(message).decode())
-
-
-class Clients(AsyncManager):
-    """python-socketio's list of clients: who is connected, by both of his ids.
-
-    Rooms are the Hub's.
-    """
-
-    def seat(self, sid: str, eio_sid: str) -> None:
-        """A client is connected."""
-        self.basic_enter_room(sid, NAMESPACE, None, eio_sid)
-
-    def unseat(self, sid: str) -> None:
-        """A client is gone."""
-        self.basic_leave_room(sid, NAMESPACE, None)
-        self.callbacks.pop(sid, None)

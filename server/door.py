@@ -15,9 +15,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import cast
 
 from server.http_address import Addresses
+from server.patience import Patience
 from server.websocket import handshake
 
 HEAD_BYTES = 8_190  # aiohttp's own bound of a line; browsers send some 600
@@ -28,6 +30,9 @@ HEADER = re.compile(r"([\w!#$%&'*+.^`|~-]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e]*[\x
 WITH_A_BODY = frozenset({"content-length", "transfer-encoding", "expect"})
 ASKED = frozenset({"EIO=4", "transport=websocket"})
 TIMESTAMP = "t="  # against caches, from some clients
+# Lines that are not read again, 2 MB at the most: of what one client sends nearly all are what
+# others send, and only the key is ever new.
+KNOWN = 256
 
 LetIn = Callable[[asyncio.Transport, str, bytes], None]
 """Called with a connection, its client's address, and the answer to its handshake."""
@@ -51,8 +56,7 @@ class Door:
         self._further = further
         self._let_in = let_in
         self._addresses = addresses
-        self._idle_seconds = idle_seconds
-        self._silent: dict[Visitor, asyncio.TimerHandle] = {}
+        self.silent: Patience[Visitor] = Patience(idle_seconds, _cut_off)
 
     def __call__(self) -> Visitor:
         """A new connection's protocol."""
@@ -60,19 +64,8 @@ class Door:
 
     def close(self) -> None:
         """End the connections that have said nothing yet."""
-        for visitor in list(self._silent):
+        for visitor in self.silent:
             visitor.transport.abort()
-
-    def came(self, visitor: Visitor) -> None:
-        """Somebody is there, and has said nothing yet."""
-        loop = asyncio.get_running_loop()
-        self._silent[visitor] = loop.call_later(self._idle_seconds, visitor.transport.abort)
-
-    def went(self, visitor: Visitor) -> None:
-        """He has said something, or is gone."""
-        timer = self._silent.pop(visitor, None)
-        if timer:
-            timer.cancel()
 
     def hear(self, transport: asyncio.Transport, data: bytes) -> None:
         """Let in who asks for what all ask for; any other is aiohttp's."""
@@ -110,16 +103,20 @@ class Visitor(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for what it wants."""
         self.transport = cast("asyncio.Transport", transport)
-        self._door.came(self)
+        self._door.silent.add(self)
 
     def data_received(self, data: bytes) -> None:
         """It is another protocol's from here on."""
-        self._door.went(self)
+        self._door.silent.discard(self)
         self._door.hear(self.transport, data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """It wanted nothing."""
-        self._door.went(self)
+        self._door.silent.discard(self)
+
+
+def _cut_off(visitor: Visitor) -> None:
+    visitor.transport.abort()
 
 
 def read(data: bytes) -> dict[str, str] | None:
@@ -131,26 +128,36 @@ def read(data: bytes) -> dict[str, str] | None:
     if len(data) > HEAD_BYTES or not data.isascii():
         return None
     first, *lines = data[len(BEGINNING) : -len(END)].decode("ascii").split("\r\n")
-    query, _, version = first.partition(" ")
+    headers = _headers(lines) if _asks_for_one(first) else None
+    if not headers or "host" not in headers or not WITH_A_BODY.isdisjoint(headers):
+        return None
+    return headers
+
+
+@lru_cache(KNOWN)
+def _asks_for_one(line: str) -> bool:
+    query, _, version = line.partition(" ")
     asked = set(query.split("&"))
-    if version != "HTTP/1.1" or not asked >= ASKED:
-        return None
-    if not all(one.startswith(TIMESTAMP) for one in asked - ASKED):
-        return None
-    headers = _headers(lines)
-    return headers if headers and "host" in headers and not WITH_A_BODY & headers.keys() else None
+    more = all(one.startswith(TIMESTAMP) for one in asked - ASKED)
+    return version == "HTTP/1.1" and asked >= ASKED and more
 
 
 def _headers(lines: list[str]) -> dict[str, str] | None:
     headers: dict[str, str] = {}
     for line in lines:
-        found = HEADER.fullmatch(line)
+        found = _header(line)
         if found is None:
             return None
-        name, value = found[1].lower(), found[2] or ""
+        name, value = found
         if name == "x-forwarded-for" and name in headers:
             value = f"{headers[name]},{value}"
         elif name in headers:
             return None
         headers[name] = value
     return headers
+
+
+@lru_cache(KNOWN)
+def _header(line: str) -> tuple[str, str] | None:
+    found = HEADER.fullmatch(line)
+    return (found[1].lower(), found[2] or "") if found else None

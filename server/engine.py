@@ -8,6 +8,7 @@ What is replaced here, and checked against 4.15.1 by tests/unit/test_seams.py:
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,12 +20,13 @@ from engineio import packet
 
 from config.sections import Limits
 from server.transport import CLOSE_SECONDS, GameSocket
-from server.websocket import TakenOver, adopt
+from server.websocket import TakenOver, adopt, websocket_frame
 
 FULL = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\n"
     b"Content-Length: 4\r\nConnection: close\r\n\r\nfull"
 )
+ID_BYTES = 15  # of randomness: who knows a polling client's id is that client
 METHODS = frozenset({"GET", "POST", "OPTIONS"})
 
 
@@ -48,6 +50,11 @@ class Engine(engineio.AsyncServer):
         )
         self.limits = limits
         self.node = node
+        self._terms = {
+            "pingTimeout": int(limits.ping_timeout_seconds * 1000),
+            "pingInterval": int(limits.ping_seconds * 1000),
+            "maxPayload": limits.frame_bytes,
+        }
         self.on_message: Callable[[GameSocket, str | bytes], Awaitable[None]]
         self.on_disconnect: Callable[[GameSocket], Awaitable[None]]
         self.on_overflow: Callable[[GameSocket], None]
@@ -58,7 +65,7 @@ class Engine(engineio.AsyncServer):
 
     def spawn(self, work: Any) -> None:
         """Run a short coroutine that nobody waits for."""
-        task = asyncio.ensure_future(work)
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -86,7 +93,7 @@ class Engine(engineio.AsyncServer):
 
     def generate_id(self) -> str:
         """An id that says on which node its session lives; server/forward.py reads it."""
-        return f"{self.node}.{super().generate_id()}"
+        return f"{self.node}.{os.urandom(ID_BYTES).hex()}"
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Everything below /socket.io/, a little stricter than python-engineio."""
@@ -109,9 +116,12 @@ class Engine(engineio.AsyncServer):
         self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
     ) -> Any:
         """Open a session (Engine.IO v4, "Handshake")."""
-        socket = self._begin(self.address_of(environ["aiohttp.request"]), transport)
+        socket = self._begin(self.address_of(environ["aiohttp.request"]))
         if socket is None:
             return self._refused()
+        first = packet.Packet(packet.OPEN)
+        first.encode_cache = self._open(socket.sid, transport).decode()
+        socket.post(first)
         if transport == "websocket":
             return await self._open_websocket(socket, environ)
         socket.connected = True
@@ -119,22 +129,20 @@ class Engine(engineio.AsyncServer):
 
     def let_in(self, transport: asyncio.Transport, address: str, answer: bytes) -> None:
         """Open a session over a WebSocket whose handshake server/door.py has read."""
-        socket = self._begin(address, "websocket")
+        socket = self._begin(address)
         if socket is None:
             transport.write(FULL)
             transport.close()
         else:
-            socket.open(adopt(transport, self.limits.frame_bytes), answer)
+            first = answer + websocket_frame(self._open(socket.sid, "websocket"))
+            socket.open(adopt(transport, self.limits.frame_bytes), first)
 
-    def _begin(self, address: str, transport: str) -> GameSocket | None:
+    def _begin(self, address: str) -> GameSocket | None:
         """A new session, if one is admitted."""
         socket = GameSocket(self, self.generate_id(), address)
         if not self.admit(socket):
             return None
         self.sockets[socket.sid] = socket
-        first = packet.Packet(packet.OPEN)
-        first.encode_cache = f"0{orjson.dumps(self._handshake(socket.sid, transport)).decode()}"
-        socket.post(first)
         socket.schedule_ping()
         return socket
 
@@ -148,14 +156,10 @@ class Engine(engineio.AsyncServer):
         # Without "Connection: Upgrade" it takes the request for a poll.
         return self._bad_request("No upgrade") if isinstance(answer, list) else answer
 
-    def _handshake(self, sid: str, transport: str) -> dict[str, Any]:
-        return {
-            "sid": sid,
-            "upgrades": self._upgrades(sid, transport),
-            "pingTimeout": int(self.limits.ping_timeout_seconds * 1000),
-            "pingInterval": int(self.limits.ping_seconds * 1000),
-            "maxPayload": self.limits.frame_bytes,
-        }
+    def _open(self, sid: str, transport: str) -> bytes:
+        """The packet that says what a client has to know."""
+        upgrades = self._upgrades(sid, transport)
+        return b"0" + orjson.dumps({"sid": sid, "upgrades": upgrades, **self._terms})
 
     @staticmethod
     def _refused() -> dict[str, Any]:

@@ -35,10 +35,7 @@ class Addresses:
 
     def behind(self, peer: str, forwarded: str) -> str:
         """As `of`, for a peer and what its X-Forwarded-For says, several joined by commas."""
-        address = _parse(self._claimed(peer, forwarded))
-        if isinstance(address, IPv6Address):
-            return str(IPv6Network((address, CUSTOMER_BITS), strict=False))
-        return str(address) if address else UNKNOWN
+        return _customer(self._claimed(peer, forwarded))
 
     def _claimed(self, peer: str, forwarded: str) -> str:
         if not self._trusted(peer):
@@ -68,6 +65,14 @@ class Addresses:
     def origin_allowed(self, origin: str, environ: dict[str, Any]) -> bool:
         """The same question, as python-engineio asks it."""
         return self.allowed(origin, environ.get("HTTP_HOST", ""))
+
+
+@lru_cache(KNOWN)
+def _customer(text: str) -> str:
+    address = _parse(text)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((address, CUSTOMER_BITS), strict=False))
+    return str(address) if address else UNKNOWN
 
 
 @lru_cache(KNOWN)

@@ -63,6 +63,7 @@ class Metrics:
         self._requests: dict[tuple[str, str], Tally] = {}
         self._calls: dict[tuple[str, str], Tally] = {}
         self._delivered = 0
+        self.connected = 0  # sockets that are signed in, now
         self.registry = CollectorRegistry()
         made: dict[str, Any] = {"registry": self.registry}
         live: dict[str, Any] = {**made, "multiprocess_mode": "livesum"}
@@ -178,6 +179,7 @@ class Metrics:
             tally.flush_into(self.seconds.labels(kind, name))
         for (store, operation), tally in self._calls.items():
             tally.flush_into(self.store_seconds.labels(store, operation))
+        self.connections.set(self.connected)
         self.deliveries.inc(self._delivered)
         self._delivered = 0
 

@@ -23,7 +23,7 @@ from handlers.registry import Catalogue
 from handlers.session import Resume, SessionReady
 from server.auth import Authenticator
 from server.boundary import Boundary, Outcome, new_request_id
-from server.broadcast import Clients, RoomPublisher, event_packet
+from server.broadcast import RoomPublisher, event_packet
 from server.metrics import Metrics
 from server.packets import Message
 from server.session import Places, Session
@@ -59,7 +59,6 @@ class Reception:
         world: World,
         catalogue: Catalogue,
         boundary: Boundary,
-        clients: Clients,
         places: Places,
         publisher: RoomPublisher,
         authenticator: Authenticator,
@@ -74,7 +73,6 @@ class Reception:
         self._world = world
         self._catalogue = catalogue
         self._boundary = boundary
-        self._clients = clients
         self._places = places
         self._publisher = publisher
         self._authenticator = authenticator
@@ -115,13 +113,9 @@ class Reception:
             own.append(rooms.admins())
         session.approach(*own)
         await self._sit_down(session)
-        # What was heard before its beginning is told by what it is shown then.
-        socket.after = await self._places.recovery.open(
-            session.pid, session.sid, session.connection, caller.player_id, own
-        )
-        await session.enter(*own)
-        ready = await self._ready(session, recovered=False)
-        return [_connected(session), ready]
+        if not session.ended:
+            await self._places.adapter.open(*own)
+        return [_connected(session), await self._ready(session, own)]
 
     async def _claim(self, auth: Any, caller: Caller, connection: str) -> Taken | None:
         pid, offset = auth.get("pid"), auth.get("offset")
@@ -149,7 +143,7 @@ class Reception:
         socket.after = missed.last  # what is heard live goes on from here
         await self._rejoin_chat(session, taken)
         mine = [event for event in missed.events if event.skip != session.sid]
-        ready = await self._ready(session, recovered=True)
+        ready = await self._ready(session)
         return [_connected(session), *map(_message, mine), ready]
 
     async def _clear(self, taken: Taken) -> None:
@@ -171,8 +165,7 @@ class Reception:
     def _session(self, socket: GameSocket, caller: Caller, sid: str, pid: str) -> Session:
         session = Session(sid, pid, socket, caller, self._world, self._places)
         self.seated[socket] = self.sessions[sid] = session
-        self._clients.seat(sid, socket.sid)
-        self._metrics.connections.set(len(self.sessions))
+        self._metrics.connected = len(self.sessions)
         return session
 
     async def _sit_down(self, session: Session) -> None:
@@ -189,25 +182,38 @@ class Reception:
         session.seating, session.first = False, joined.sockets == 1
         session.enter_own()
 
-    async def _ready(self, session: Session, *, recovered: bool) -> Message:
-        """What a client needs to show the truth, recovered or not."""
+    async def _ready(self, session: Session, new: Sequence[str] = ()) -> Message:
+        """What a client needs to show the truth; `new` are the rooms of a session that begins."""
         context = Context(self._world, session.address, session.caller, session)
-        resume: dict[str, Any] = {"rooms": _chat_rooms(session), "duel": None, "muted_until": None}
+        joined = [] if new else _chat_rooms(session)
+        resume: dict[str, Any] = {"rooms": joined, "duel": None, "muted_until": None}
         for hook in self._catalogue.connected:
             resume |= await hook(context) or {}
         shown = self._catalogue.shown
-        answers = await self._ask([one.ask(context) for one in shown])
+        questions = [one.ask(context) for one in shown]
+        if new and not session.ended:  # else nobody would end its record
+            answers = await self._ask([self._record(session, new), *questions])
+            # What was heard before its beginning is told by what it is shown then.
+            session.socket.after = answers.pop(0)
+        else:
+            answers = await self._ask(questions)
         for one, answer in zip(shown, answers, strict=True):
             resume |= await one.tell(context, answer)
         caller = session.caller
         ready = SessionReady(
             player={"id": caller.player_id, "name": caller.name, "role": caller.role},
             session_id=session.sid,
-            recovered=recovered,
+            recovered=not new,
             server_time=self._world.now(),
             resume=cast("Resume", resume),  # its hooks': tests hold what is sent to its type
         )
         return event_packet("session:ready", ready)
+
+    def _record(self, session: Session, own: Sequence[str]) -> Question:
+        """Its record begins, once it has a seat: by that its end is found, whoever dies."""
+        return self._places.recovery.opening(
+            session.pid, session.sid, session.connection, session.caller.player_id, own
+        )
 
     async def take_back(self, socket: GameSocket, *, for_good: bool) -> None:
         """Undo a sign-in that was begun."""
@@ -234,8 +240,7 @@ class Reception:
         session.vanish()
         self.seated.pop(session.socket, None)
         self.sessions.pop(session.sid, None)
-        self._clients.unseat(session.sid)
-        self._metrics.connections.set(len(self.sessions))
+        self._metrics.connected = len(self.sessions)
         return True
 
     def evict(self, connection: str) -> None:

@@ -1,12 +1,11 @@
 """Socket.IO: from a packet to the boundary and back.
 
-Built on python-socketio's server for its engine, rooms and adapter; its own dispatch,
-which makes a task per event and answers nothing when a handler raises, is replaced.
+Built on python-socketio's server for its engine; its own dispatch, which makes a task per
+event and answers nothing when a handler raises, is replaced, and so are its rooms.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable
 
@@ -24,13 +23,21 @@ from game.errors import (
 from handlers.base import World
 from handlers.registry import Catalogue
 from server import wire
-from server.boundary import Boundary, error_object, new_request_id
-from server.broadcast import NAMESPACE, Clients, event_packet
+from server.boundary import (
+    Boundary,
+    Entry,
+    error_object,
+    new_request,
+    new_request_id,
+    request_id,
+)
+from server.broadcast import NAMESPACE, event_packet
 from server.dispatch import Dispatch
 from server.engine import Engine
 from server.http_address import Addresses
 from server.metrics import Metrics
 from server.packets import Message
+from server.patience import Patience
 from server.reception import Reception
 from server.session import Session
 from server.transport import CLOSE_SECONDS, GameSocket
@@ -46,7 +53,6 @@ class SocketServer(socketio.AsyncServer):
         *,
         limits: Limits,
         node: str,
-        clients: Clients,
         catalogue: Catalogue,
         boundary: Boundary,
         reception: Reception,
@@ -55,7 +61,6 @@ class SocketServer(socketio.AsyncServer):
         world: World,
     ) -> None:
         super().__init__(
-            client_manager=clients,
             limits=limits,
             node=node,
             cors_allowed_origins=addresses.origin_allowed,
@@ -66,8 +71,10 @@ class SocketServer(socketio.AsyncServer):
         self._seated = reception.seated
         self._limits = limits
         self._boundary = boundary
+        self._connecting = Entry("hook", "connect", metrics.tally("hook", "connect"))
         self._metrics = metrics
-        self._waiting: dict[str, asyncio.TimerHandle] = {}  # engine sids not signed in yet
+        # Not signed in yet.
+        self._waiting: Patience[GameSocket] = Patience(limits.auth_seconds, self._give_up)
         self._dispatch = Dispatch(
             catalogue=catalogue,
             boundary=boundary,
@@ -92,20 +99,11 @@ class SocketServer(socketio.AsyncServer):
         if self.reception.draining or len(self._waiting) >= self._limits.handshakes_per_node:
             self._metrics.refusals.labels("handshake").inc()
             return False
-        self._wait_for_sign_in(socket)
+        self._waiting.add(socket)
         return True
 
-    def _wait_for_sign_in(self, socket: GameSocket) -> None:
-        def give_up() -> None:
-            self.eio.spawn(socket.close(reason=self.reason.SERVER_DISCONNECT))
-
-        loop = asyncio.get_running_loop()
-        self._waiting[socket.sid] = loop.call_later(self._limits.auth_seconds, give_up)
-
-    def _stop_waiting(self, eio_sid: str) -> None:
-        timer = self._waiting.pop(eio_sid, None)
-        if timer:
-            timer.cancel()
+    def _give_up(self, socket: GameSocket) -> None:
+        self.eio.spawn(socket.close(reason=self.reason.SERVER_DISCONNECT))
 
     # Messages
 
@@ -120,22 +118,25 @@ class SocketServer(socketio.AsyncServer):
 
     async def _before_sign_in(self, socket: GameSocket, data: str | bytes) -> None:
         """Only CONNECT is listened to; anything else ends the connection, as on Node."""
+        if data[:2] == "0{":  # as nearly all say it
+            await self._connect(socket, str(data), 1)
+            return
         head = wire.try_head(data) if isinstance(data, str) else None
         if head is None or head.type != wire.CONNECT:
             await socket.close()
         elif head.namespace != NAMESPACE:
             self._refuse(socket, NotFound("Only the default namespace is served."), head.namespace)
         else:
-            await self._connect(socket, str(data), head)
+            await self._connect(socket, str(data), head.start)
 
     async def _control(self, session: Session, packet: str, head: wire.Head) -> None:
         """Take a packet that is no event of ours."""
         if head.type == wire.DISCONNECT and head.namespace == NAMESPACE:
             await self.reception.leave(session, for_good=True)
-            self._wait_for_sign_in(session.socket)
+            self._waiting.add(session.socket)
         elif head.type == wire.ACK and head.ack_id is not None:
-            body = wire.read_json(packet, head.start, self._limits.json_depth + 1)
-            await self._handle_ack(session.socket.sid, NAMESPACE, head.ack_id, body)
+            # Nobody asks a client for one, so it is nobody's; but it has to be one.
+            wire.read_json(packet, head.start, self._limits.json_depth + 1)
         elif head.type == wire.CONNECT and head.namespace != NAMESPACE:
             error = NotFound("Only the default namespace is served.")
             self._refuse(session.socket, error, head.namespace)
@@ -144,39 +145,42 @@ class SocketServer(socketio.AsyncServer):
 
     # Sign-in
 
-    async def _connect(self, socket: GameSocket, packet: str, head: wire.Head) -> None:
-        request_id = new_request_id()
+    async def _connect(self, socket: GameSocket, packet: str, start: int) -> None:
+        """Take a CONNECT of the default namespace; its JSON begins at `start`, if it has some."""
+        request = new_request()
         socket.hold()
-
-        async def run() -> list[Message]:
-            wire.check_size(packet, self._limits.message_bytes)
-            auth = None
-            if packet[head.start :]:
-                auth = wire.read_json(packet, head.start, self._limits.json_depth)
-            return await self.reception.sign_in(socket, auth)
-
-        outcome = await self._boundary.guard("hook", "connect", request_id, run)
-        if outcome.error or socket.closed:
+        first = await self._boundary.run(
+            self._connecting, request, self._sign_in, socket, packet, start
+        )
+        if isinstance(first, GameError) or socket.closed:
             await self.reception.take_back(socket, for_good=not socket.closed)
             socket.discard()
-            self._refuse(socket, outcome.error or Internal(), NAMESPACE, request_id)
+            error = first if isinstance(first, GameError) else Internal()
+            self._refuse(socket, error, NAMESPACE, request_id(request))
             return
-        self._stop_waiting(socket.sid)
-        socket.release(*outcome.value)
+        self._waiting.discard(socket)
+        socket.release(*first)
+
+    def _sign_in(self, socket: GameSocket, packet: str, start: int) -> Awaitable[list[Message]]:
+        wire.check_size(packet, self._limits.message_bytes)
+        auth = None
+        if len(packet) > start:
+            auth = wire.read_json(packet, start, self._limits.json_depth)
+        return self.reception.sign_in(socket, auth)
 
     @staticmethod
     def _refuse(
-        socket: GameSocket, error: GameError, namespace: str, request_id: str | None = None
+        socket: GameSocket, error: GameError, namespace: str, shown_id: str | None = None
     ) -> None:
         """CONNECT_ERROR: the client's `connect_error`, with the error object as its data."""
-        shown = error_object(error, request_id or new_request_id())
+        shown = error_object(error, shown_id or new_request_id())
         body = orjson.dumps({"message": error.code, "data": shown}).decode()
         socket.post(Message("4" + ("" if namespace == NAMESPACE else namespace + ",") + body))
 
     # Departure
 
     async def _on_disconnect(self, socket: GameSocket) -> None:
-        self._stop_waiting(socket.sid)
+        self._waiting.discard(socket)
         self._dispatch.forget(socket)
         if session := self._seated.get(socket):
             await self.reception.leave(session, for_good=False)

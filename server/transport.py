@@ -265,7 +265,7 @@ class GameSocket(AsyncSocket):
         return TakenOver()
 
     def open(self, ws: WebSocket, answer: bytes) -> None:
-        """Begin over WebSocket: the answer to its handshake and what was kept are one write."""
+        """Begin over WebSocket: what it is answered first and what was kept are one write."""
         self._write(answer)
         self._take_up(ws)
         self.server.spawn(self._serve(ws))

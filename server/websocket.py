@@ -14,7 +14,6 @@ frame reader its queue and what that calls of a protocol.
 from __future__ import annotations
 
 import asyncio
-import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
@@ -169,12 +168,13 @@ def handshake(headers: Mapping[str, str]) -> bytes:
         raise ValueError("This is no WebSocket handshake of version 13.")
     key = headers.get("sec-websocket-key", "")
     try:
-        known = len(base64.b64decode(key)) == KEY_BYTES
-    except (binascii.Error, ValueError):
+        known = len(binascii.a2b_base64(key)) == KEY_BYTES
+    except ValueError:
         known = False
     if not known:
         raise ValueError("The handshake's key is none.")
-    accept = base64.b64encode(hashlib.sha1(key.encode() + WS_KEY).digest())  # noqa: S324 - RFC's
+    digest = hashlib.sha1(key.encode() + WS_KEY).digest()  # noqa: S324 - RFC's
+    accept = binascii.b2a_base64(digest, newline=False)
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"

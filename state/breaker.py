@@ -36,16 +36,16 @@ class Breaker:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
+        self.observe = observe
+        self.now = now
+        self.failures = 0
         self._away = away
-        self._observe = observe
-        self._now = now
-        self._failures = 0
         self._open_until = 0.0
 
     @property
     def open(self) -> bool:
         """Whether calls are refused at this moment."""
-        return self._now() < self._open_until
+        return self.now() < self._open_until
 
     def guard(self, operation: str) -> Guarded:
         """Wrap one call to the store, as a block.
@@ -56,25 +56,21 @@ class Breaker:
         """
         return Guarded(self, operation)
 
-    def begin(self) -> float:
-        """A call is about to be made; when, by our clock.
+    def let_pass(self, now: float) -> None:
+        """A call is about to be made, after a failure.
 
         Raises:
             DependencyUnavailable: the breaker is open.
         """
-        started = self._now()
-        if started < self._open_until:
+        if now < self._open_until:
             raise DependencyUnavailable(retry_after=OPEN_SECONDS)
-        if self._failures >= FAILURES:
-            self._open_until = started + OPEN_SECONDS
-        return started
+        if self.failures >= FAILURES:
+            self._open_until = now + OPEN_SECONDS
 
-    def answered(self, operation: str, started: float) -> None:
-        """The call that began then was answered."""
-        self._failures = 0
+    def close(self) -> None:
+        """The store has answered."""
+        self.failures = 0
         self._open_until = 0.0
-        if self._observe:
-            self._observe(self.name, operation, self._now() - started)
 
     def failed(self, error: BaseException) -> None:
         """A call failed.
@@ -84,9 +80,9 @@ class Breaker:
         """
         if not isinstance(error, self._away):
             return
-        self._failures += 1
-        if self._failures >= FAILURES:
-            self._open_until = self._now() + OPEN_SECONDS
+        self.failures += 1
+        if self.failures >= FAILURES:
+            self._open_until = self.now() + OPEN_SECONDS
         raise DependencyUnavailable(retry_after=OPEN_SECONDS) from error
 
     @contextmanager
@@ -96,8 +92,7 @@ class Breaker:
             yield
         except self._away as error:
             self.failed(error)
-        self._failures = 0
-        self._open_until = 0.0
+        self.close()
 
 
 class Guarded:
@@ -112,10 +107,17 @@ class Guarded:
         self._operation = operation
 
     def __enter__(self) -> None:
-        self._started = self._breaker.begin()
+        breaker = self._breaker
+        self._started = breaker.now()
+        if breaker.failures:
+            breaker.let_pass(self._started)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None:
-            self._breaker.answered(self._operation, self._started)
-        else:
-            self._breaker.failed(error)
+        breaker = self._breaker
+        if error is not None:
+            breaker.failed(error)
+            return
+        if breaker.failures:
+            breaker.close()
+        if breaker.observe:
+            breaker.observe(breaker.name, self._operation, breaker.now() - self._started)

@@ -62,7 +62,9 @@ class Script:
 
 
 class Question(NamedTuple):
-    """A command that only reads, and what its answer means; `script` is what it calls."""
+    """A command that may be sent twice, as one that only reads, and what its answer means;
+    `script` is what it calls.
+    """
 
     command: tuple[Argument, ...]
     read: Callable[[Any], Any]
@@ -172,14 +174,19 @@ class RedisStore:
             return await _all([line.send(*command) for command in commands])
 
     async def ask(self, questions: Sequence[Question]) -> list[Any]:
-        """Ask all in one round trip; what each answer means.
+        """Ask all in one round trip, the first before any other; what each answer means.
 
         Raises:
             DependencyUnavailable: Redis did not answer.
         """
+        if self._lines.sharded:  # whose lines do not wait for one another
+            return [*await self._ask(questions[:1]), *await self._ask(questions[1:])]
+        return await self._ask(questions)
+
+    async def _ask(self, questions: Sequence[Question]) -> list[Any]:
         try:
             answers = await self.batch([one.command for one in questions])
-        except NoScriptError:  # as in `run`; what only reads may be asked twice
+        except NoScriptError:  # as in `run`
             answers = await self.batch([one.in_full for one in questions])
         return [one.read(answer) for one, answer in zip(questions, answers, strict=True)]
 

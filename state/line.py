@@ -63,6 +63,7 @@ class Line(asyncio.Protocol):
     """
 
     def __init__(self, patience: float, bound: int, listener: Listener | None = None) -> None:
+        self.broken = False  # then nothing more goes over it
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader(encoding="utf-8", errors="replace", replyError=_error)
@@ -73,11 +74,6 @@ class Line(asyncio.Protocol):
         self._out: list[bytes] = []
         self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
         self._watch: asyncio.TimerHandle | None = None
-
-    @property
-    def broken(self) -> bool:
-        """Whether nothing more goes over it."""
-        return self.closed.done()
 
     @property
     def waiting(self) -> int:
@@ -151,18 +147,21 @@ class Line(asyncio.Protocol):
                 return
 
     def _answer(self, reply: Any) -> None:
-        if isinstance(reply, ReadOnlyError):  # no primary any more: it is to be looked for
-            self.hang_up()
         answer, _ = self._waiting.popleft()
-        if answer.done():  # its caller gave up
-            return
         if isinstance(reply, Exception):
-            answer.set_exception(reply)
-        else:
+            self._refuse(answer, reply)
+        elif not answer.done():  # else its caller gave up
             answer.set_result(reply)
+
+    def _refuse(self, answer: asyncio.Future[Any], error: Exception) -> None:
+        if isinstance(error, ReadOnlyError):  # no primary any more: it is to be looked for
+            self.hang_up()
+        if not answer.done():
+            answer.set_exception(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody waits for what will not come."""
+        self.broken = True
         if self._watch:
             self._watch.cancel()
         while self._waiting:

@@ -18,6 +18,7 @@ An id is the ms since the epoch by Redis' clock, times 1024, and a count in that
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 
 from config.sections import Limits
 from config.sections import Recovery as RecoverySettings
-from state.connect import Argument, RedisStore, Script
+from state.connect import Argument, Question, RedisStore, Script
 
 PREFIX = "{log}:"
 LAST, EPOCH, STORE = PREFIX + "last", PREFIX + "epoch", PREFIX + "store"
@@ -88,7 +89,7 @@ def new_token() -> str:
 
 def new_pid() -> str:
     """A session's private id: who has it and a token of its player may take it up."""
-    return secrets.token_urlsafe(24)
+    return os.urandom(16).hex()
 
 
 class Recovery:
@@ -184,13 +185,14 @@ class Recovery:
 
     # The sessions
 
-    async def open(
+    def opening(
         self, pid: str, sid: str, connection: str, player_id: str, rooms: Iterable[str]
-    ) -> int:
-        """A new session, which has missed nothing yet; the id that its events come after."""
+    ) -> Question:
+        """A new session, which has missed nothing yet, to be asked for with what it is shown;
+        the id that its events come after.
+        """
         keys = [_session(pid), LAST, EPOCH]
-        args = [sid, connection, player_id, _epoch(), *rooms]
-        return int(await self._redis.run(OPEN, keys, args))
+        return Question.of(OPEN, keys, [sid, connection, player_id, _epoch(), *rooms], int)
 
     async def claim(
         self,

@@ -106,25 +106,24 @@ class Tokens:
             Unauthenticated: not a token, or not one of ours.
             TokenExpired: one of ours, past its time.
         """
-        said = self._verified(token)
-        family = said.fam or said.jti
-        claims = Claims(said.sub, said.role, family, said.jti, said.exp * 1000)
+        claims = self._verified(token)
         if claims.expires_at <= self.now():
             raise TokenExpired
         return claims
 
-    def _verify(self, token: str) -> Said:
+    def _verify(self, token: str) -> Claims:
         if len(token) > MAX_CHARS or not _is_canonical(token.rpartition(".")[2]):
             raise Unauthenticated
         key = self._secret.get_secret_value()
         try:
-            return Said.model_validate(
+            said = Said.model_validate(
                 jwt.decode(token, key, algorithms=[ALGORITHM], options=OPTIONS)
             )
         # A header is parsed before its signature can be checked: what is no UTF-8 or is
         # nested deeply comes out of PyJWT as it is. Pydantic's refusal is a ValueError.
         except (jwt.PyJWTError, ValueError, RecursionError):
             raise Unauthenticated from None
+        return Claims(said.sub, said.role, said.fam or said.jti, said.jti, said.exp * 1000)
 
     def seal(self, purpose: str, text: str) -> str:
         """What nobody without the secret can make of a text: 64 hexadecimal digits."""

@@ -77,7 +77,9 @@ def ids(events: list[Event]) -> list[int]:
 async def open_session(recovery: Recovery, *rooms: str, player: str = ANN) -> tuple[str, str]:
     """A new session: its pid and its connection."""
     pid, connection = new_pid(), f"n1.{next(_connections)}"
-    await recovery.open(pid, f"sid-{pid}", connection, player, rooms or (ROOM,))
+    await recovery._redis.ask(
+        [recovery.opening(pid, f"sid-{pid}", connection, player, rooms or (ROOM,))]
+    )
     return pid, connection
 
 
@@ -366,7 +368,7 @@ async def test_a_new_session_hears_what_comes_after_its_beginning_if_the_clock_i
     recovery: Recovery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = await say(recovery)
-    after = await recovery.open(new_pid(), "sid", "n1.c", ANN, [ROOM])
+    (after,) = await recovery._redis.ask([recovery.opening(new_pid(), "sid", "n1.c", ANN, [ROOM])])
     behind = Script("log_publish")
     behind.text = behind.text.replace("now = now_ms()", "now = now_ms() - 5000")
     behind.sha = sha1(behind.text.encode(), usedforsecurity=False).hexdigest()

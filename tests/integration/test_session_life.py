@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from config.sections import Redis
+from state.connect import RedisStore
+from state.recovery import PREFIX
+from tests.fixtures import Stores
 from tests.harness import Player, Server, Table
 from tests.integration.hosting import Host
 from tests.integration.wire import (
@@ -165,8 +169,16 @@ async def test_a_refused_client_may_try_again_on_the_same_connection(
 # Connections of an account and of an address
 
 
+async def records(stores: Stores, player_id: str) -> list[dict[str, str]]:
+    """The sessions of a player that can be taken up again, or could be if they had ended."""
+    async with RedisStore(stores.redis_url, Redis()) as redis:
+        keys = await redis.call("KEYS", f"{PREFIX}session:*")
+        found = await redis.batch([("HGETALL", key) for key in keys])
+    return [one for one in found if one.get("player") == player_id]
+
+
 async def test_an_account_has_five_connections_over_all_servers(
-    pair: tuple[Server, Server], table: Table
+    pair: tuple[Server, Server], shared_stores: Stores, table: Table
 ) -> None:
     ann = await table.guest(pair[0].url)
     sockets = [table.player(pair[i % 2].url, ann.tokens) for i in range(9)]
@@ -179,6 +191,7 @@ async def test_an_account_has_five_connections_over_all_servers(
     for socket in refused:
         error = socket.refusal["data"]
         assert (error["code"], error["status"]) == ("too_many_connections", 429)
+    assert len(await records(shared_stores, ann.id)) == 5, "who is refused has no session"
     await inside[0].leave()
     await let_in(table.player(inside[1].url, ann.tokens))
 

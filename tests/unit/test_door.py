@@ -43,6 +43,17 @@ def test_what_clients_send_is_read(path: str) -> None:
     assert read_["origin"] == "https://game.test"
 
 
+def test_who_sends_nearly_the_same_is_not_taken_for_another() -> None:
+    for key in ("dGhlIHNhbXBsZSBub25jZQ==", "c29tZWJvZHkgZWxzZSBoZQ=="):
+        for origin in ("https://game.test", "https://elsewhere.test"):
+            for _ in range(2):
+                read_ = read(request(Sec_WebSocket_Key=key, Origin=origin))
+                assert read_
+                assert (read_["sec-websocket-key"], read_["origin"]) == (key, origin)
+                read_["origin"] = "changed by who asked"
+            assert read(request(Sec_WebSocket_Key=key, Origin=origin, X="\x01")) is None
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -190,4 +201,4 @@ async def test_who_says_nothing_is_cut_off_by_time_or_at_the_end() -> None:
         reader = await front.say(b"")
         front.door.close()
         assert await asyncio.wait_for(reader.read(), 5) == b""
-        assert not front.door._silent
+        assert not front.door.silent

@@ -1,4 +1,4 @@
-"""The places where transport.py, websocket.py, door.py, broadcast.py, sockets.py and metrics.py of
+"""The places where transport.py, websocket.py, door.py, sockets.py and metrics.py of
 server/ take hold of python-engineio, python-socketio, aiohttp and prometheus-client. An upgrade
 that moves one of them fails here, by its name, before it fails in a way that is harder to read.
 """
@@ -21,10 +21,8 @@ from engineio import exceptions, packet, payload
 from engineio.async_drivers import aiohttp as driver
 from engineio.async_socket import AsyncSocket
 from engineio.base_socket import BaseSocket
-from socketio.async_manager import AsyncManager
 
 from config.sections import Limits
-from server.broadcast import Clients
 from server.engine import Engine
 from server.metrics import SECONDS, Metrics
 from server.packets import Message
@@ -57,11 +55,6 @@ SIGNATURES: dict[Callable[..., Any], str] = {
     packet.Packet.__init__: "(self, packet_type=6, data=None, encoded_packet=None)",
     packet.Packet.encode: "(self, b64=False)",
     socketio.AsyncServer._engineio_server_class: "(self)",
-    socketio.AsyncServer._handle_ack: "(self, eio_sid, namespace, id, data)",
-    AsyncManager.basic_enter_room: "(self, sid, namespace, room, eio_sid=None)",
-    AsyncManager.basic_leave_room: "(self, sid, namespace, room)",
-    AsyncManager.trigger_callback: "(self, sid, id, data)",
-    AsyncManager.sid_from_eio_sid: "(self, eio_sid, namespace)",
 }
 
 # Who calls what of ours, or reads it: (caller, names).
@@ -77,7 +70,6 @@ CALLS: list[tuple[Callable[..., Any], set[str]]] = [
         BaseSocket.__init__,
         {"queue", "connected", "upgrading", "upgraded", "closing", "closed", "sid", "server"},
     ),
-    (socketio.AsyncServer._handle_ack, {"sid_from_eio_sid", "trigger_callback"}),
     (packet.Packet.encode, {"encode_cache"}),
 ]
 
@@ -133,7 +125,7 @@ def test_what_we_replace_is_there_and_takes_the_same(
 
 
 def test_nothing_else_of_theirs_is_shadowed_by_chance() -> None:
-    for ours, stock, names in (*REPLACED, (Clients, AsyncManager, set())):
+    for ours, stock, names in REPLACED:
         shared = {name for name in vars(ours) if hasattr(stock, name) and name[:2] != "__"}
         assert shared == names, ours
 
@@ -227,15 +219,6 @@ def test_packets_have_the_types_and_the_cache_that_we_use() -> None:
     assert payload.Payload.max_decode_packets == PACKETS_PER_POLL
     for error in (exceptions.UnknownPacketError, exceptions.ContentTooLongError):
         assert issubclass(error, exceptions.EngineIOError)
-
-
-def test_clients_are_found_by_both_of_their_ids() -> None:
-    clients = Clients()
-    clients.seat("sid", "engine")
-    assert clients.sid_from_eio_sid("engine", "/") == "sid"
-    assert clients.eio_sid_from_sid("sid", "/") == "engine"
-    clients.unseat("sid")
-    assert clients.rooms == {}
 
 
 def test_a_histogram_keeps_its_times_where_they_are_added_up() -> None:
