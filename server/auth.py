@@ -51,8 +51,8 @@ class Authenticator:
         character_id = None
         if "character_id" in auth:
             # A stock client may send more than we read: `pid` and `offset` of a recovery.
-            known = {name: auth[name] for name in ConnectAuth.model_fields}
-            character_id = valid(ConnectAuth.model_validate, known).character_id
+            asked = {"token": token, "character_id": auth["character_id"]}
+            character_id = valid(ConnectAuth.model_validate, asked).character_id
         claims = self._tokens.read(token)
         entry = await self._checked(claims, self._entrance.enter(claims))
         entry.account.refuse_banned(self._now())

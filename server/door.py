@@ -30,8 +30,8 @@ HEADER = re.compile(r"([\w!#$%&'*+.^`|~-]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e]*[\x
 WITH_A_BODY = frozenset({"content-length", "transfer-encoding", "expect"})
 ASKED = frozenset({"EIO=4", "transport=websocket"})
 TIMESTAMP = "t="  # against caches, from some clients
-# Lines that are not read again, 2 MB at the most: of what one client sends nearly all are what
-# others send, and only the key is ever new.
+# Lines that are not read again, some 40 bytes each, 4 MB if all were as long as they may be: nearly
+# all that one client sends are what others send, and only the key is ever new.
 KNOWN = 256
 
 LetIn = Callable[[asyncio.Transport, str, bytes], None]
