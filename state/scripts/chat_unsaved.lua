@@ -13,6 +13,9 @@ repeat
   for _, entry in ipairs(some) do
     table.insert(entries, {entry[1], entry[2][2]})
     bytes, newest = bytes + #entry[2][2], entry[1]
+    if bytes >= enough then
+      break
+    end
   end
 until #some == 0 or #entries == most or bytes >= enough
 for i, entry in ipairs(redis.call('ZRANGE', pending, 0, most - 1)) do

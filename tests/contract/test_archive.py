@@ -76,7 +76,14 @@ async def test_large_messages_are_archived_in_smaller_writes(
     texts = [f"{n:04d}" * 1_000 for n in range(90)]
     for text in texts:
         await lobby.say(text)
-    assert await lobby.archive.archive_once() == len(texts)
+    for room in ("room:one", "room:other"):
+        for text in texts[:20]:
+            await lobby.say(text, room)
+    unsaved = await lobby.archive._archiver._unsaved(ROOM)
+    assert unsaved.more
+    assert sum(len(body) for _, body in unsaved.entries) < BATCH_BYTES + 5_000
+    assert await lobby.archive.archive_once() == len(texts) + 40
+    assert len(written) > 1
     assert max(written) < BATCH_BYTES + 4_000
     found = await documents.find("messages", {"room": ROOM}, sort=[("_id", 1)], limit=100)
     assert [one["text"] for one in found] == texts
