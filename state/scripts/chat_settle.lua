@@ -28,8 +28,10 @@ redis.call('SET', archived, last)
 
 -- Nothing leaves the stream before the archive has it as it is.
 local bound = last
+-- The first is one of the earliest millisecond; which of that comes first, their order as
+-- texts does not say ('-10' is before '-9').
 local first = redis.call('ZRANGE', pending, 0, 0)[1]
-if first and not after(first, bound) then
+if first and parts(first) <= parts(bound) then
   bound = '(' .. string.match(first, '^%d+') .. '-0'
 end
 local length = redis.call('XLEN', stream)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from hashlib import sha1
 from itertools import count
 from typing import Any
 
 import pytest
 
+import state.chat
 from config.sections import Redis
 from state import messages
 from state.archive import Archive
 from state.archiver import BATCH_BYTES
-from state.connect import RedisStore
+from state.connect import RedisStore, Script
 from state.documents import DocumentStore
 from tests.contract.chat_kit import BATCH, ROOM, TAIL, Died, Lobby, doomed, small
 from tests.fixtures import Stores
@@ -97,6 +99,23 @@ async def test_a_stream_keeps_its_tail_and_no_changes_of_what_left_it(lobby: Lob
     assert await lobby.in_stream() == TAIL
     kept = await lobby.redis.call("HKEYS", messages.changes(ROOM))
     assert sorted(kept) == sorted(message_id.entry for message_id in said[-TAIL:])
+
+
+async def test_a_change_is_archived_however_many_messages_a_millisecond_has(
+    lobby: Lobby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tenth of a millisecond is before the ninth where texts are compared."""
+    at_once = Script("chat_send")
+    at_once.text = at_once.text.replace("'*', 'm'", "'1700000000000-*', 'm'")
+    at_once.sha = sha1(at_once.text.encode(), usedforsecurity=False).hexdigest()
+    monkeypatch.setattr(state.chat, "SEND", at_once)
+    said = await lobby.say_some(TAIL * 3)
+    assert len({one.ms for one in said}) == 1
+    for message_id in said:
+        await lobby.edit(message_id, "edited")
+    await lobby.archive.archive_once()
+    assert [one["text"] for one in await lobby.stored()] == ["edited"] * len(said)
+    assert await lobby.in_stream() == TAIL
 
 
 async def test_nothing_leaves_a_stream_before_it_is_archived(lobby: Lobby) -> None:
